@@ -1,0 +1,1 @@
+"""Trace readers, one format a file: bytes in, events out, every unusable line named."""
