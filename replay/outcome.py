@@ -38,19 +38,19 @@ NEVER_SENT = -1
 
 OUTCOME = np.dtype(
     [
+        ("due_ns", "<i8"),  # wall nanoseconds from the run's start
+        ("ready_ns", "<i8"),  # max(due, end of the same user's previous answer)
+        ("sent_ns", "<i8"),  # NEVER_SENT when it never left
+        ("done_ns", "<i8"),  # when its status or its failure was known
         ("index", "<u4"),  # position in the plan, which is also the request id
         ("lane", "<u4"),  # whose turn: one user, real or cloned; requests of a lane never overtake
+        ("bytes", "<u4"),  # body bytes of the answer, capped at 2**32 - 1
         ("route", "<u2"),  # index into the tape's routes
         ("status", "<u2"),  # HTTP status, 0 when there was a failure
         ("failure", "u1"),  # a Failure
         ("held", "u1"),  # 1 when it had to wait for its own user's previous answer
         ("late", "u1"),  # 1 when the injector itself sent it too late
         ("flags", "u1"),  # reserved, 0
-        ("bytes", "<u4"),  # body bytes of the answer, capped at 2**32 - 1
-        ("due_ns", "<i8"),  # wall nanoseconds from the run's start
-        ("ready_ns", "<i8"),  # max(due, end of the same user's previous answer)
-        ("sent_ns", "<i8"),  # NEVER_SENT when it never left
-        ("done_ns", "<i8"),  # when its status or its failure was known
     ]
 )
 
