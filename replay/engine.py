@@ -1,0 +1,303 @@
+"""The engine of a worker: takes what is due, sends it in its user's order, records the outcome.
+
+Open between users, ordered inside a user: a request whose user still waits for the previous
+answer is passed over and leaves the moment that answer is in; nobody else waits for it. Nothing
+here is a coroutine and nothing allocates per outcome; `worker.py` gives it a loop, connections
+and a clock, and takes the rows away once a second.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from replay.clock import Ticker
+from replay.outcome import Failure
+from replay.plan import PlanPart
+from replay.pool import Pool
+from replay.prepare import Prepared
+from replay.wire import IDLE, Wire
+
+BATCH = 32
+"""Requests prepared at a time: small enough that nobody is late for it, at most some 40 µs."""
+
+LOOKAHEAD = 128
+"""Requests kept ready ahead of their due time."""
+
+MAX_WAITING = 64
+"""With `--speed max` everything is due at once: the plan is read on only while fewer than this
+many requests wait for a connection to be made."""
+
+SENT_ROW = np.dtype(
+    [
+        ("position", "<u4"),
+        ("bytes", "<u4"),
+        ("status", "<u2"),
+        ("failure", "u1"),
+        ("held", "u1"),
+        ("ready_ns", "<i8"),
+        ("sent_ns", "<i8"),
+        ("done_ns", "<i8"),
+    ]
+)
+"""What the engine knows of an outcome; times are on the monotonic clock, ready_ns is 0 when the
+request did not have to wait for its user."""
+
+_pack_row = struct.Struct("<IIHBBqqq").pack_into
+_ROW_BYTES = SENT_ROW.itemsize
+_U4_MAX = 0xFFFFFFFF
+
+
+class Source(Protocol):
+    """Where ready-to-send requests come from: `prepare.Preparer`, or a test's list."""
+
+    def prepare(self, start: int, stop: int) -> list[Prepared]:
+        """The requests at positions start..stop."""
+
+    def one(self, position: int) -> Prepared:
+        """The request at one position."""
+
+
+class Engine:
+    """Plays one plan part over its pools. Give it a ticker with `attach` before `start`."""
+
+    def __init__(
+        self,
+        part: PlanPart,
+        source: Source,
+        now_ns: Callable[[], int],
+        *,
+        is_paced: bool,
+        timeout_ns: int,
+        on_rows: Callable[[bytes], None],
+        on_finished: Callable[[], None],
+        capacity: int = 65_536,
+    ) -> None:
+        self._source = source
+        self._now_ns = now_ns
+        self._is_paced = is_paced
+        self._timeout_ns = timeout_ns
+        self._on_rows = on_rows
+        self._on_finished = on_finished
+        self._count = len(part)
+        self._next = memoryview(np.ascontiguousarray(part.next, dtype=np.int32))
+        self._pools: Sequence[Pool] = ()
+        self._ticker: Ticker | None = None
+        self._t0_ns = 0
+        # What has been done so far.
+        self._queue: deque[Prepared] = deque()
+        self._prepared = 0
+        self._passed = 0
+        self._ended = 0
+        self._in_flight = 0
+        self._is_done = bytearray(self._count)
+        self._is_stopping = False
+        self._is_finished = False
+        # Outcomes since the last flush.
+        self._rows = bytearray(capacity * _ROW_BYTES)
+        self._rows_at = 0
+
+    def __repr__(self) -> str:
+        return f"<Engine {self._ended}/{self._count} ended, {self._in_flight} in flight>"
+
+    @property
+    def sent(self) -> int:
+        """Requests that have left, ended or not."""
+        return self._ended + self._in_flight
+
+    def attach(self, pools: Sequence[Pool], ticker: Ticker) -> None:
+        """The connections to send over and the ticker that wakes `on_tick`."""
+        self._pools = pools
+        self._ticker = ticker
+
+    def start(self, t0_ns: int) -> None:
+        """Begin: due times count from `t0_ns` on the monotonic clock."""
+        self._t0_ns = t0_ns
+        self._refill(LOOKAHEAD)
+        self.on_tick()
+
+    def on_tick(self) -> None:
+        """Send everything that is due, make the next requests ready, and sleep until they are."""
+        if self._is_stopping:
+            return
+        self._send_due()
+        if self._is_paced:
+            self._sleep()
+        self._finish_if_over()
+
+    def stop(self) -> None:
+        """Send nothing more. What is in flight may still end; `cancel` does not wait for it."""
+        self._is_stopping = True
+        self._queue.clear()
+        for pool in self._pools:
+            pool.waiting.clear()
+        self._finish_if_over()
+
+    def cancel(self) -> None:
+        """End everything in flight as cancelled."""
+        self.stop()
+        for pool in self._pools:
+            pool.close()
+
+    def sweep(self) -> None:
+        """End every request that has been in flight for longer than the read timeout."""
+        oldest_ns = self._now_ns() - self._timeout_ns
+        for pool in self._pools:
+            for wire in tuple(pool.wires):
+                if wire.index != IDLE and wire.sent_ns < oldest_ns:
+                    wire.end(Failure.TIMEOUT)
+
+    def flush(self) -> None:
+        """Hand the outcomes since the last flush to `on_rows`."""
+        if self._rows_at:
+            rows = bytes(memoryview(self._rows)[: self._rows_at])
+            self._rows_at = 0
+            self._on_rows(rows)
+
+    # What the pools call.
+
+    def on_outcome(
+        self, pool: Pool, wire: Wire, status: int, failure: Failure, body_bytes: int, done_ns: int
+    ) -> None:
+        """Record how the request of `wire` ended, and send what that makes possible."""
+        position = wire.index
+        wire.index = IDLE
+        self._in_flight -= 1
+        self._record(position, status, failure, body_bytes, wire.ready_ns, wire.sent_ns, done_ns)
+        if wire.is_open:
+            if pool.waiting:
+                self._send_waiting(pool, wire)
+            else:
+                pool.idle.append(wire)
+        following = self._next[position]
+        if self._is_stopping or self._ended == self._count:
+            self._finish_if_over()
+        else:
+            if 0 <= following < self._passed:
+                self._release(following, done_ns)
+            if not self._is_paced:
+                self._send_due()
+
+    def on_available(self, pool: Pool) -> None:
+        """A new connection is idle: give it to whoever waits longest."""
+        if pool.waiting and pool.idle:
+            self._send_waiting(pool, pool.idle.pop())
+        elif not self._is_paced and not self._is_stopping:
+            self._send_due()
+
+    def on_dial_failed(self, pool: Pool, failure: Failure, started_ns: int) -> None:
+        """No connection: the request that waits longest ends with that failure."""
+        if not pool.waiting:
+            return
+        position, ready_ns, since_ns, _ = pool.waiting.popleft()
+        sent_ns = max(started_ns, since_ns)
+        done_ns = self._now_ns()
+        self._record(position, 0, failure, 0, ready_ns, sent_ns, done_ns)
+        following = self._next[position]
+        if 0 <= following < self._passed:
+            self._release(following, done_ns)
+        self.on_tick()
+
+    # The hot path.
+
+    def _send_due(self) -> None:
+        queue, is_done, pools = self._queue, self._is_done, self._pools
+        now_ns, t0_ns, is_paced = self._now_ns, self._t0_ns, self._is_paced
+        elapsed_ns = now_ns() - t0_ns
+        while True:
+            if not queue and not self._refill(BATCH):
+                return
+            due_ns, position, prev, pool_number, request = queue[0]
+            if due_ns > elapsed_ns:
+                # Sending took time: look again before going to sleep.
+                elapsed_ns = now_ns() - t0_ns
+                if due_ns > elapsed_ns:
+                    return
+            pool = pools[pool_number]
+            if not is_paced and self._must_wait(pool):
+                return
+            queue.popleft()
+            self._passed = position + 1
+            if prev >= 0 and not is_done[prev]:
+                continue
+            wire = pool.take()
+            if wire is None:
+                pool.wait(position, 0, now_ns(), request)
+            else:
+                self._in_flight += 1
+                wire.send(position, request, 0, now_ns())
+
+    def _must_wait(self, pool: Pool) -> bool:
+        """With `--speed max` the plan is read on only while there is somebody to send it."""
+        return not pool.idle and (pool.is_full or len(pool.waiting) >= MAX_WAITING)
+
+    def _release(self, following: int, done_ns: int) -> None:
+        """A lane's next request was due while its user waited: it may go now."""
+        _, _, _, pool_number, request = self._source.one(following)
+        pool = self._pools[pool_number]
+        wire = pool.take()
+        if wire is None:
+            pool.wait(following, done_ns, done_ns, request)
+        else:
+            self._in_flight += 1
+            wire.send(following, request, done_ns, self._now_ns())
+
+    def _send_waiting(self, pool: Pool, wire: Wire) -> None:
+        position, ready_ns, _, request = pool.waiting.popleft()
+        self._in_flight += 1
+        wire.send(position, request, ready_ns, self._now_ns())
+
+    def _record(
+        self,
+        position: int,
+        status: int,
+        failure: Failure,
+        body_bytes: int,
+        ready_ns: int,
+        sent_ns: int,
+        done_ns: int,
+    ) -> None:
+        at = self._rows_at
+        held = 1 if ready_ns else 0
+        if body_bytes > _U4_MAX:
+            body_bytes = _U4_MAX
+        _pack_row(
+            self._rows, at, position, body_bytes, status, failure, held, ready_ns, sent_ns, done_ns
+        )
+        self._is_done[position] = 1
+        self._ended += 1
+        self._rows_at = at + _ROW_BYTES
+        if self._rows_at == len(self._rows):
+            self.flush()
+
+    def _refill(self, wanted: int) -> bool:
+        """Make up to `wanted` more requests ready. False when the plan has no more."""
+        start = self._prepared
+        stop = min(start + wanted, self._count)
+        if start == stop:
+            return False
+        self._queue.extend(self._source.prepare(start, stop))
+        self._prepared = stop
+        return True
+
+    def _sleep(self) -> None:
+        queue = self._queue
+        if len(queue) < LOOKAHEAD:
+            self._refill(BATCH)
+        if queue and self._ticker is not None:
+            self._ticker.arm(self._t0_ns + queue[0][0])
+
+    def _finish_if_over(self) -> None:
+        if self._is_finished or self._in_flight:
+            return
+        if self._is_stopping or self._ended == self._count:
+            self._is_finished = True
+            self.flush()
+            self._on_finished()
+
+
+__all__ = ["BATCH", "LOOKAHEAD", "SENT_ROW", "Engine", "Source"]

@@ -1,0 +1,112 @@
+"""Ready-to-send request bytes: a tape's record, bound to a target and to the user it stands for.
+
+A tape knows no target and holds no credential; the switchboard has already decided, once a
+host, which head lines go in (`Binding`). What is left is joining bytes, done a few requests ahead
+of the due time. A cloned user's own identifier takes the recorded one's place wherever it stands
+in the request, so that clones do not share profiles, applications or idempotency keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from replay.plan import Names, PlanPart
+from replay.tape import Tape
+
+SHORTEST_RENAMED = 6
+"""Shorter user names are too likely to stand in a request by chance."""
+
+_LENGTH = re.compile(rb"\r\nContent-Length: \d+\r\n")
+
+Prepared = tuple[int, int, int, int, bytes]
+"""(due_ns, position, position of the lane's previous request or -1, pool, request bytes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a host of the tape is bound to: which pool, the path prefix, and the head lines."""
+
+    pool: int
+    prefix: bytes
+    head: bytes
+
+
+class Preparer:
+    """Turns positions of a plan part into request bytes."""
+
+    def __init__(
+        self,
+        tape: Tape,
+        part: PlanPart,
+        bindings: Sequence[Binding | None],
+        names: Names,
+        originals: Names,
+    ) -> None:
+        self._blob = tape.blob
+        self._tape = tape
+        self._part = part
+        self._bindings = bindings
+        self._names = names
+        self._originals = originals
+
+    def prepare(self, start: int, stop: int) -> list[Prepared]:
+        """The requests at positions start..stop, in order, ready to be queued."""
+        part, tape, bindings, blob = self._part, self._tape, self._bindings, self._blob
+        rows = part.row[start:stop]
+        lanes = part.lane[start:stop]
+        begin = tape.offset[rows]
+        columns = zip(
+            part.due_ns[start:stop].tolist(),
+            range(start, stop),
+            part.prev[start:stop].tolist(),
+            part.index[start:stop].tolist(),
+            self._names.take(lanes),
+            self._originals.take(lanes),
+            begin.tolist(),
+            (begin + tape.split[rows]).tolist(),
+            (begin + tape.length[rows]).tolist(),
+            tape.host[rows].tolist(),
+            strict=True,
+        )
+        prepared: list[Prepared] = []
+        for due, position, prev, index, name, original, begins, splits, ends, host in columns:
+            binding = bindings[host]
+            if binding is None:
+                raise AssertionError("the plan holds a request whose host is not mapped")
+            line: bytes | memoryview = blob[begins:splits]
+            rest: bytes | memoryview = blob[splits:ends]
+            if name != original:
+                line, rest = rename(bytes(line), bytes(rest), original, name)
+            if binding.prefix:
+                line = add_prefix(bytes(line), binding.prefix)
+            who = b"x-esr-user: %b\r\nx-esr-request: %x\r\n" % (name, index)
+            request = b"".join((line, binding.head, who, rest))
+            prepared.append((due, position, prev, binding.pool, request))
+        return prepared
+
+    def one(self, position: int) -> Prepared:
+        """The request at one position, for the few that could not leave when they were due."""
+        return self.prepare(position, position + 1)[0]
+
+
+def add_prefix(line: bytes, prefix: bytes) -> bytes:
+    """`GET /a HTTP/1.1` under `/sandbox` is `GET /sandbox/a HTTP/1.1`."""
+    method, target = line.split(b" ", 1)
+    return b"%b %b%b" % (method, prefix, target)
+
+
+def rename(line: bytes, rest: bytes, original: bytes, name: bytes) -> tuple[bytes, bytes]:
+    """Put a clone's name where the recorded user's stands, and mend the length if that changed."""
+    if len(original) < SHORTEST_RENAMED:
+        return line, rest
+    line = line.replace(original, name)
+    if original not in rest:
+        return line, rest
+    rest = rest.replace(original, name)
+    if len(original) != len(name):
+        head, separator, body = (b"\r\n" + rest).partition(b"\r\n\r\n")
+        length = b"\r\nContent-Length: %d\r\n" % len(body)
+        rest = (_LENGTH.sub(length, head + b"\r\n", count=1)[:-2] + separator + body)[2:]
+    return line, rest
