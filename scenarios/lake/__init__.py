@@ -1,0 +1,1 @@
+"""The small lake of logs that ships with the product, and the generator that made it."""
