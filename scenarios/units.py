@@ -16,7 +16,7 @@ MIN_SPEED: Final = 0.001
 MAX_SPEED: Final = 1_000_000.0
 
 _UNIT_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-_NUMBER: Final = r"(?:[0-9]{1,15}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})"
+_NUMBER: Final = r"(?:[0-9]{1,15}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})"
 _DURATION: Final = re.compile(
     "".join(rf"(?:({_NUMBER}) ?{unit} ?)?" for unit in ("d", "h", "m(?!s)", "s", "ms"))
 )
@@ -57,7 +57,7 @@ def format_duration(seconds: float) -> str:
 
 
 def parse_speed(value: object) -> float:
-    """The factor of `2x`, `0.5x`, `60x` or 2; infinity for `max`. Raises ValueError otherwise."""
+    """The factor of `2x`, `0.5x`, `60x` or 2; infinity is `max`. Raises ValueError otherwise."""
     if isinstance(value, str):
         text = value.strip()
         if text.lower() == "max":
@@ -68,6 +68,8 @@ def parse_speed(value: object) -> float:
         speed = float(match[1])
     else:
         speed = _plain_number(value, SPEED_HINT)
+        if speed == math.inf:
+            return speed
     if speed == 0:
         raise ValueError(f"at speed {_shown(value)} nothing would ever be sent; {SPEED_HINT}")
     if not MIN_SPEED <= speed <= MAX_SPEED:
@@ -98,8 +100,8 @@ def _plain_number(value: object, hint: str) -> float:
         raise ValueError(f"{_shown(value)} is not what is due here; {hint}")
     try:
         return float(value)
-    except OverflowError:
-        return math.inf
+    except OverflowError:  # an integer of hundreds of digits: out of every range
+        return math.nan
 
 
 def _shown(value: object) -> str:

@@ -81,6 +81,7 @@ def test_wrong_duration_says_what_would_be_right(value: object, message: str) ->
         (0.25, 0.25),
         ("max", math.inf),
         (" MAX ", math.inf),
+        (math.inf, math.inf),
     ],
 )
 def test_speed(value: object, speed: float) -> None:
@@ -96,8 +97,8 @@ def test_speed(value: object, speed: float) -> None:
         (-2, "speed `-2` is outside 0.001x to 1,000,000x"),
         ("nan", "`nan` is not a speed"),
         (math.nan, "speed `nan` is outside"),
-        (math.inf, "speed `inf` is outside"),
         ("inf", "`inf` is not a speed"),
+        (10**400, "is outside 0.001x"),
         ("1e3x", "`1e3x` is not a speed"),
         ("9999999x", "speed `9999999x` is outside"),
         ("0.0000001x", "speed `0.0000001x` is outside"),
@@ -143,7 +144,7 @@ def test_a_formatted_duration_reads_back(milliseconds: int) -> None:
     assert parse_duration(format_duration(seconds)) == pytest.approx(seconds, abs=1e-6)
 
 
-@given(st.floats(min_value=MIN_SPEED, max_value=MAX_SPEED).map(lambda speed: round(speed, 6)))
+@given(st.floats(min_value=MIN_SPEED, max_value=MAX_SPEED))
 def test_a_formatted_speed_reads_back(speed: float) -> None:
     assert parse_speed(format_speed(speed)) == speed
 
