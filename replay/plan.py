@@ -7,7 +7,7 @@ needs no queue. Read next: `prepare.py` and `engine.py`, which play it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class Plan:
     lane: Column
     lanes: Lanes
     beyond: int
-    unplayable: dict[str, int]
+    unplayable: Mapping[str, int]
     trace_ns: int
     """Recorded time that the plan covers."""
 

@@ -1,0 +1,114 @@
+"""The live scorecard over HTTP: server-sent events at `/api/esr/score`, one JSON object a second.
+
+Loopback by default; any other address needs `ESR_TOKEN`, and then every call needs
+`Authorization: Bearer`. A page that runs the seed's Vue widget from the same origin reads `users`,
+`avg_wait` and `error_pct` straight from the events. Read next: `server.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import orjson
+from sse_starlette.sse import EventSourceResponse
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+Score = Mapping[str, Any]
+
+
+class ScoreBoard:
+    """The newest scorecard and whoever waits for the next. One writer, many readers.
+
+    A slow reader misses scorecards in between rather than making a queue of them.
+    """
+
+    def __init__(self) -> None:
+        self._newest: Score | None = None
+        self._is_over = False
+        self._changed = asyncio.Event()
+
+    @property
+    def newest(self) -> Score | None:
+        return self._newest
+
+    def publish(self, score: Score) -> None:
+        """Make `score` the newest and wake every reader."""
+        self._newest = score
+        self._wake()
+
+    def close(self) -> None:
+        """The run is over: readers get the last scorecard, then the end of their stream."""
+        self._is_over = True
+        self._wake()
+
+    async def follow(self) -> AsyncIterator[Score]:
+        """Each new scorecard, the newest first, until the run is over."""
+        seen: Score | None = None
+        while True:
+            changed = self._changed
+            if self._newest is not None and self._newest is not seen:
+                seen = self._newest
+                yield seen
+            elif self._is_over:
+                return
+            else:
+                await changed.wait()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+def score_app(board: ScoreBoard, token: str | None) -> Starlette:
+    """The application. `token`: what callers must present, or None on loopback."""
+
+    async def score(_: Request) -> Response:
+        return EventSourceResponse(_events(board), headers={"Cache-Control": "no-store"})
+
+    async def scorecard(_: Request) -> Response:
+        if board.newest is None:
+            return problem(404, "No scorecard yet", "the run has not sent anything so far")
+        return Response(orjson.dumps(board.newest), media_type="application/json")
+
+    routes = [
+        Route("/api/esr/score", score, methods=["GET"]),
+        Route("/api/esr/scorecard", scorecard, methods=["GET"]),
+    ]
+    guards = [Middleware(BearerGuard, token=token)] if token else []
+    return Starlette(routes=routes, middleware=guards)
+
+
+async def _events(board: ScoreBoard) -> AsyncIterator[dict[str, str]]:
+    async for score in board.follow():
+        yield {"data": orjson.dumps(score).decode()}
+
+
+class BearerGuard:
+    """Lets a request pass only with the right bearer token, compared in constant time."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        presented = dict(scope.get("headers", ())).get(b"authorization", b"")
+        if scope["type"] != "http" or hmac.compare_digest(presented, self._expected):
+            await self._app(scope, receive, send)
+            return
+        answer = problem(401, "Token needed", "send Authorization: Bearer with the ESR_TOKEN")
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        await answer(scope, receive, send)
+
+
+def problem(status: int, title: str, detail: str) -> Response:
+    """An RFC 9457 problem document."""
+    body = orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
+    return Response(body, status_code=status, media_type="application/problem+json")

@@ -1,0 +1,26 @@
+"""What a person asked of a replay, before it means anything: the words of the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """One field an option; None leaves the choice to the scenario."""
+
+    scenario: str
+    speed: str | None = None
+    users: int | None = None
+    duration: str | None = None
+    arrivals: str | None = None
+    loop: str | None = None
+    seed: int | None = None
+    target: str | None = None
+    slo: tuple[str, ...] = ()
+    format: str | None = None
+    workers: int = 1
+    connections: int | None = None
+    timeout: str = "30s"
+    connect_timeout: str = "5s"
+    command: tuple[str, ...] = ()

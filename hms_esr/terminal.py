@@ -1,0 +1,198 @@
+"""What a person sees while a run goes: a live panel on a terminal, plain lines in a pipe.
+
+Everything is drawn from the scorecard's JSON, so the screen cannot know more than the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from scenarios.units import format_duration
+
+Card = Mapping[str, Any]
+
+TOP_ROUTES = 8
+LINES_PER_RUN = 60
+VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "void": "bold yellow"}
+
+
+class View(Protocol):
+    """Shows scorecards as they come."""
+
+    def show(self, card: Card, rate: float) -> None:
+        """A new scorecard; `rate` is requests in the last second."""
+
+    def say(self, sentence: str) -> None:
+        """Something a person should know now."""
+
+    def close(self) -> None:
+        """No more scorecards will come."""
+
+
+def number(value: float | None, digits: int = 0, unit: str = "") -> str:
+    """`1,234 ms`; a dash for what nobody measured."""
+    return "–" if value is None else f"{value:,.{digits}f}{unit}"
+
+
+class LiveView:
+    """A panel that redraws in place."""
+
+    def __init__(self, console: Console, title: str, planned: int, trace_s: float) -> None:
+        self._console = console
+        self._title = title
+        self._planned = planned
+        self._trace_s = trace_s
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._live.start()
+
+    def show(self, card: Card, rate: float) -> None:
+        panel = draw_panel(self._title, card, rate, self._trace_s)
+        self._live.update(panel, refresh=True)
+
+    def say(self, sentence: str) -> None:
+        self._live.console.print(Text(sentence, style="yellow"))
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+class LineView:
+    """One line now and then, for pipes and logs."""
+
+    def __init__(self, console: Console, wall_s: float) -> None:
+        self._console = console
+        self._every_s = max(1.0, wall_s / LINES_PER_RUN)
+        self._last_s: float | None = None
+
+    def show(self, card: Card, rate: float) -> None:
+        elapsed_s = float(card["elapsed_s"])
+        if self._last_s is not None and elapsed_s - self._last_s < self._every_s * 0.9:
+            return
+        self._last_s = elapsed_s
+        self._console.print(format_line(card, rate), highlight=False, soft_wrap=True)
+
+    def say(self, sentence: str) -> None:
+        self._console.print(Text(sentence), soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def format_line(card: Card, rate: float) -> str:
+    """The one-line form of a scorecard."""
+    times = card["response_ms"] if card["response_ms"]["p50"] is not None else card["service_ms"]
+    return (
+        f"{number(card['elapsed_s'], 1):>6}s  sent {card['requests']['sent']:,}"
+        f"/{card['requests']['planned']:,}  {rate:,.0f}/s  users {card['users']:,}  "
+        f"avg wait {number(card['avg_wait'], 3, 's')}  errors {number(card['error_pct'], 2, '%')}  "
+        f"p50/p95/p99 {number(times['p50'])}/{number(times['p95'])}/{number(times['p99'])} ms  "
+        f"lag p99 {number(card['lag_ms']['p99'], 1, ' ms')}"
+    )
+
+
+def draw_panel(title: str, card: Card, rate: float | None, trace_s: float) -> Panel:
+    """The whole scorecard as one panel. `rate` is None once the run is over."""
+    verdict = card["verdict"]
+    style = VERDICT_STYLES.get(verdict, "cyan") if rate is None else "cyan"
+    parts: list[Any] = [_progress(card, trace_s), Text(), _facts(card, rate), Text(), _times(card)]
+    if card["routes"]:
+        parts += [Text(), _routes(card)]
+    if card["slo"]:
+        parts += [Text(), _slo(card)]
+    return Panel(Group(*parts), title=f"[b]{title}[/b]", border_style=style, padding=(0, 2))
+
+
+def _progress(card: Card, trace_s: float) -> Table:
+    row = Table.grid(padding=(0, 2), expand=True)
+    row.add_column(ratio=1)
+    row.add_column(justify="right", no_wrap=True)
+    done_s = min(float(card["trace_time_s"]), trace_s)
+    requests = card["requests"]
+    if trace_s > 0 and card["speed"] != "max":
+        bar = ProgressBar(total=trace_s, completed=done_s)
+        place = f"{format_duration(done_s)} of {format_duration(trace_s)} recorded"
+    else:
+        bar = ProgressBar(total=max(1, requests["planned"]), completed=requests["sent"])
+        place = f"{requests['sent']:,} of {requests['planned']:,} requests"
+    row.add_row(bar, f"{place}  ·  {card['speed']}  ·  {number(card['elapsed_s'], 1)} s")
+    return row
+
+
+def _facts(card: Card, rate: float | None) -> Table:
+    requests = card["requests"]
+    sent_per_s = requests["sent"] / card["elapsed_s"] if card["elapsed_s"] else None
+    shown_rate = sent_per_s if rate is None else rate
+    facts = [
+        ("rate" if rate is None else "rate now", number(shown_rate, 0, "/s")),
+        ("sent", f"{requests['sent']:,}"),
+        ("users", f"{card['users']:,}"),
+        ("avg wait", number(card["avg_wait"], 3, " s")),
+        ("errors", number(card["error_pct"], 2, " %")),
+        ("late", f"{requests['late']:,}"),
+        ("held", f"{requests['held']:,}"),
+    ]
+    table = Table.grid(padding=(0, 3), expand=True)
+    for _ in facts:
+        table.add_column(justify="center")
+    table.add_row(*(Text(label, style="dim") for label, _ in facts))
+    table.add_row(*(Text(value, style="bold") for _, value in facts))
+    return table
+
+
+def _times(card: Card) -> Table:
+    table = Table(box=None, padding=(0, 2), expand=True, header_style="dim")
+    table.add_column("milliseconds")
+    keys = ("p50", "p90", "p95", "p99", "p999", "max")
+    for key in keys:
+        table.add_column(key, justify="right")
+    for label, name in (("service time", "service_ms"), ("response time", "response_ms")):
+        table.add_row(label, *(number(card[name][key], 1) for key in keys))
+    lag = card["lag_ms"]
+    table.add_row("lag", *(number(lag.get(key), 2) for key in keys))
+    return table
+
+
+def _routes(card: Card) -> Table:
+    table = Table(box=None, padding=(0, 2), expand=True, header_style="dim")
+    table.add_column("route", ratio=1, no_wrap=True, overflow="ellipsis")
+    for heading in ("count", "errors", "p50", "p95", "p99"):
+        table.add_column(heading, justify="right")
+    busiest = sorted(card["routes"], key=lambda route: -route["count"])
+    for route in busiest[:TOP_ROUTES]:
+        error = number(route["error_pct"], 2, " %")
+        error_style = "red" if route["error_pct"] else ""
+        times = (number(route[key], 0) for key in ("p50", "p95", "p99"))
+        table.add_row(
+            Text(route["route"]), f"{route['count']:,}", Text(error, style=error_style), *times
+        )
+    if len(busiest) > TOP_ROUTES:
+        table.add_row(Text(f"and {len(busiest) - TOP_ROUTES:,} more", style="dim"))
+    return table
+
+
+def _slo(card: Card) -> Table:
+    table = Table(box=None, padding=(0, 2), expand=True, header_style="dim")
+    for heading in ("slo", "limit", "actual", ""):
+        table.add_column(heading)
+    for slo in card["slo"]:
+        mark = Text("kept", style="green") if slo["ok"] else Text("missed", style="bold red")
+        table.add_row(slo["name"], number(slo["limit"], 2), number(slo["actual"], 2), mark)
+    return table
+
+
+def verdict_line(card: Card) -> Text:
+    """`PASS  stimulus_2020 …`, with the reason where there is one."""
+    verdict = card["verdict"] or card["state"]
+    line = Text(verdict.upper(), style=VERDICT_STYLES.get(verdict, "bold"))
+    line.append(f"  {card['scenario']}  {card['run_id']}", style="default")
+    if card["reason"]:
+        line.append(f"\n{card['reason']}", style="default")
+    return line
