@@ -47,8 +47,10 @@ def find_scenario(name_or_path: str, *, cwd: Path, env: Mapping[str, str]) -> Sc
     every fault of a file that is not sound.
     """
     name = name_or_path.strip()
-    if not name or not name.isprintable():
+    if not name:
         raise ScenarioError("no scenario is named; write an id, a .yml file or a log")
+    if not name.isprintable():
+        raise ScenarioError(f"{name[:80]!a} is not plain text; write an id, a .yml file or a log")
     if not _looks_like_path(name):
         found = _find_id(name, scenario_folders(cwd, env), cwd)
         if found is not None:

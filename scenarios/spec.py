@@ -25,6 +25,7 @@ MAX_USERS: Final = 10_000_000
 MAX_SEED: Final = 2**63 - 1
 MAX_TEXT: Final = 4_096
 MAX_NOTES: Final = 20_000
+MAX_FAULTS: Final = 100
 SHORTEST_S: Final = 0.001
 
 LineOf = Callable[[str], int | None]
@@ -244,4 +245,7 @@ def _plain(text: str) -> str:
 
 
 def _refusal(source: str, faults: list[Fault]) -> ScenarioError:
+    if len(faults) > MAX_FAULTS:
+        left = len(faults) - MAX_FAULTS
+        faults = [*faults[:MAX_FAULTS], Fault("", None, f"and {left:,} more faults")]
     return ScenarioError(f"{source} cannot be played", faults)

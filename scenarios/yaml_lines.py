@@ -20,6 +20,8 @@ MAX_CHARS: Final = 256 * 1024
 MAX_DEPTH: Final = 40
 MAX_VALUES: Final = 20_000
 """Counted after aliases are followed, so nested aliases cannot grow without end."""
+MAX_FAULTS: Final = 100
+"""More of them are no help to anyone."""
 MAX_NUMBER_CHARS: Final = 40
 MAX_KEY_CHARS: Final = 200
 
@@ -83,6 +85,8 @@ class _Builder:
     def build(self, node: yaml.Node, path: str, depth: int) -> object:
         line = node.start_mark.line + 1
         self.values += 1
+        if len(self.faults) >= MAX_FAULTS:
+            raise _Refused("reading stopped here, after too many faults", line)
         if self.values > MAX_VALUES:
             raise _Refused(f"there are more than {MAX_VALUES:,} values in it", line)
         if depth > MAX_DEPTH:  # only an alias inside its own anchor gets here
@@ -110,6 +114,7 @@ class _Builder:
             if key in built:
                 message = f"is given twice (first on line {first_line[key]}); keep one of them"
                 self.faults.append(Fault(here, line, message))
+                self.build(value_node, here, depth + 1)
                 continue
             first_line[key] = line
             self.lines.setdefault(here, line)

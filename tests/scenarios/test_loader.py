@@ -142,7 +142,8 @@ def test_the_id_of_a_log(log_path: str, expected: str) -> None:
     ("name", "message"),
     [
         ("", "no scenario is named"),
-        ("a\0b", "no scenario is named"),
+        ("a\0b", r"'a\x00b' is not plain text; write an id"),
+        ("a\udcff.log", r"'a\udcff.log' is not plain text"),
         ("no.yml", "no.yml cannot be read: No such file or directory"),
         ("logs/no.log", "there is no file logs/no.log; there are stimulus_2020"),
         ("x" * 5_000, "there is no scenario and no file xxx"),

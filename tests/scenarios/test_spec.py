@@ -122,6 +122,12 @@ def test_the_sentence_of_many_faults_has_one_line_for_each() -> None:
     assert [line.split(":")[0].strip() for line in rest] == ["id (line 1)", "speed (line 3)"]
 
 
+def test_a_thousand_faults_are_not_all_printed() -> None:
+    faults = faults_of("id: surge\nlog_path: a\n" + "".join(f"k{n}: 1\n" for n in range(1_000)))
+    assert len(faults) == 101
+    assert faults[-1] == "and 900 more faults"
+
+
 @pytest.mark.parametrize("key", RESERVED)
 def test_a_reserved_key_is_refused_as_not_there_yet(key: str) -> None:
     assert faults_of(f"id: surge\nlog_path: a.log\n{key}: 1\n") == [

@@ -151,6 +151,16 @@ def test_alias_bomb_is_refused() -> None:
     assert faults_of("\n".join(rows)) == ["line 1: there are more than 20,000 values in it"]
 
 
+def test_reading_stops_after_a_hundred_faults() -> None:
+    faults = faults_of("a: 1\n" * 5_000)
+    assert len(faults) == 101
+    assert faults[-1] == "line 102: reading stopped here, after too many faults"
+
+
+def test_faults_below_a_key_given_twice_are_reported_too() -> None:
+    assert len(faults_of("a: 1\na: {b: !!int x}\n")) == 2
+
+
 def test_huge_text_is_refused_before_it_is_read() -> None:
     (fault,) = faults_of("a" * (MAX_CHARS + 1))
     assert fault.startswith("the text is too large: 262,145 characters")
