@@ -154,7 +154,7 @@ def test_alias_bomb_is_refused() -> None:
 def test_reading_stops_after_a_hundred_faults() -> None:
     faults = faults_of("a: 1\n" * 5_000)
     assert len(faults) == 101
-    assert faults[-1] == "line 102: reading stopped here, after too many faults"
+    assert faults[-1] == "line 101: reading stopped here, after too many faults"
 
 
 def test_faults_below_a_key_given_twice_are_reported_too() -> None:
