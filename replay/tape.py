@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from replay.account import Account, account_to_json, parse_account
-from replay.heads import request_bytes
+from replay.heads import request_head
 from switchboard.credentials import header_lines, safe_target
 from switchboard.errors import TraceError
 from switchboard.routes import route_template, service_label, service_of
@@ -400,8 +400,9 @@ def _route_of(record: Record) -> Route:
 
 
 def _record_bytes(record: Record) -> tuple[bytes, int]:
-    lines = header_lines(record.headers)
-    return request_bytes(record.method, safe_target(record.target), lines, record.body)
+    lines, target = header_lines(record.headers), safe_target(record.target)
+    head, split = request_head(record.method, target, lines, len(record.body))
+    return head + record.body, split
 
 
 def _parse_info(value: Mapping[str, Any], digest: str) -> TapeInfo:

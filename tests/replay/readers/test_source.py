@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replay.readers.source import BLOCK, MAX_LINE, Source, TraceFile, find_files
+from switchboard.errors import TraceError
+
+TEXT = b"".join(b"line %d\n" % i for i in range(100_000))
+
+
+def zstd(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(write_checksum=True).compress(data)
+
+
+def read(path: Path) -> tuple[list[bytes | None], str | None, int]:
+    lines: list[bytes | None] = []
+    with Source(TraceFile(path, path.name)) as source:
+        for first, batch in source.batches():
+            assert first == len(lines) + 1
+            lines += batch
+        return lines, source.damage, source.damaged_line
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [
+        bytes,
+        gzip.compress,
+        zstd,
+        lambda data: gzip.compress(data[:1000]) + gzip.compress(data[1000:]),
+        lambda data: zstd(data[:1000]) + zstd(data[1000:]),
+        lambda data: b"\x50\x2a\x4d\x18\x02\x00\x00\x00hi" + zstd(data),
+        lambda data: gzip.compress(data) + b"\0" * 700,
+        lambda data: b"\xef\xbb\xbf" + data,
+    ],
+    ids=["plain", "gzip", "zstd", "members", "frames", "skippable", "padded", "BOM"],
+)
+def test_what_lies_packed_is_read_whatever_its_name(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "x.log"
+    path.write_bytes(pack(TEXT))
+    lines, damage, _ = read(path)
+    assert lines == TEXT.split(b"\n")[:-1]
+    assert damage is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data=st.binary(max_size=200),
+    pack=st.sampled_from([bytes, gzip.compress, zstd]),
+    repeat=st.sampled_from([1, 4_000]),
+)
+def test_any_bytes_come_back_as_lines(
+    tmp_path_factory: pytest.TempPathFactory,
+    data: bytes,
+    pack: Callable[[bytes], bytes],
+    repeat: int,
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "x"
+    whole = b"{" + data.replace(b"\xef", b"") * repeat  # a first byte that is no magic
+    path.write_bytes(pack(whole))
+    lines, damage, _ = read(path)
+    expected = whole.split(b"\n")
+    assert lines == (expected if expected[-1] else expected[:-1])
+    assert damage is None
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd], ids=["gzip", "zstd"])
+@pytest.mark.parametrize("damage", ["truncated", "damaged"])
+def test_what_stands_before_the_damage_is_used(
+    tmp_path: Path, pack: Callable[[bytes], bytes], damage: str
+) -> None:
+    path = tmp_path / "x"
+    packed = bytearray(pack(b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(50_000))))
+    if damage == "truncated":
+        del packed[-len(packed) // 3 :]
+    else:
+        packed[len(packed) // 2 : len(packed) // 2 + 64] = b"\xff" * 64
+    path.write_bytes(packed)
+    lines, found, line = read(path)
+    assert len(lines) > 100
+    assert found is not None
+    assert found.startswith("file ends early (")
+    assert line == len(lines) + 1
+
+
+def test_bytes_after_the_end_of_a_gzip_are_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(gzip.compress(b"a\n") + b"more")
+    assert read(path) == ([b"a"], "file ends early (damaged gzip)", 2)
+
+
+@pytest.mark.parametrize("last", [b"", b"after\n"], ids=["at the end", "with a line after it"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd], ids=["plain", "gzip", "zstd"])
+def test_a_line_without_end_is_passed_over(
+    tmp_path: Path, pack: Callable[[bytes], bytes], last: bytes
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(pack(b"before\n" + b"x" * (MAX_LINE + 1) + (b"\n" + last if last else b"")))
+    lines, _, _ = read(path)
+    assert lines == [b"before", None, *([b"after"] if last else [])]
+
+
+def test_the_longest_line_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"a\n" + b"x" * MAX_LINE + b"\nb")
+    lines, _, _ = read(path)
+    assert [len(line or b"") for line in lines] == [1, MAX_LINE, 1]
+
+
+def test_looking_ahead_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(TEXT)
+    with Source(TraceFile(path, "x")) as source:
+        assert source.head() == TEXT[:BLOCK]
+        assert source.whole(BLOCK) is None
+        assert source.whole(MAX_LINE) == TEXT
+        assert sum(len(batch) for _, batch in source.batches()) == 100_000
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_size_and_hash_are_those_of_the_file(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(pack(TEXT))
+    with Source(TraceFile(path, "name")) as source:
+        found = source.source_file()
+    assert found.path == "name"
+    assert found.bytes == path.stat().st_size
+    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_folder_is_read_in_the_order_people_count(tmp_path: Path) -> None:
+    for name in ("e-10.json", "e-9.json", "b/2/x", "b/10/x", ".hidden", ".git/x", "a.log"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    names = [file.name for file in find_files([tmp_path])]
+    assert names == ["a.log", "b/2/x", "b/10/x", "e-9.json", "e-10.json"]
+
+
+def test_names_are_relative_to_what_the_files_share(tmp_path: Path) -> None:
+    for name in ("one/a.log", "two/b.log"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("{}")
+    files = find_files([tmp_path / "two" / "b.log", tmp_path / "one"])
+    assert [(file.name, file.asked_for) for file in files] == [
+        ("two/b.log", True),
+        ("one/a.log", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "no such trace"),
+        (lambda path: path.mkdir(), "holds no file to read"),
+        (lambda path: path.symlink_to("/dev/null"), "is not a file or a folder"),
+    ],
+    ids=["missing", "empty folder", "device"],
+)
+def test_nothing_to_read_is_one_clear_sentence(
+    tmp_path: Path, make: Callable[[Path], None], message: str
+) -> None:
+    make(tmp_path / "x")
+    with pytest.raises(TraceError, match=message):
+        find_files([tmp_path / "x"])
+
+
+def test_no_sources_at_all() -> None:
+    with pytest.raises(TraceError, match="no trace files"):
+        find_files([])
