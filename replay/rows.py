@@ -62,12 +62,13 @@ class Rows:
 
     def skip(self, line: int, reason: str, gap_ms: float = 0.0) -> None:
         self.tally.skip(self.file, line, reason)
-        self._now_ns = min(self._now_ns + int(gap_ms * 1e6), LATEST_NS - 1)
+        later = self._now_ns + int(gap_ms * 1e6)
+        if later < LATEST_NS:
+            self._now_ns = later
 
     def add(self, entry: Entry) -> None:
         event, json_body, client, coarse, body_unknown = entry
-        # A time is passed also by an event that turns out to have no place below.
-        ts_ns = self._now_ns = self._time_of(event)
+        ts_ns = self._time_of(event)
         authority, target = _split(event.url)
         lines = header_lines(event.headers)
         if json_body is not None and not has_content_type(lines):
@@ -88,6 +89,7 @@ class Rows:
             coarse,
             event.ts_ns is not None,
         )
+        self._now_ns = ts_ns
         self.tally.bodies_unknown += body_unknown
 
     def add_request(
@@ -164,9 +166,11 @@ class Rows:
         self.leading = Leading(self.tally.used + len(self._rows), ts_ns - self._now_ns)
 
     def _time_of(self, event: Event) -> int:
+        """An absolute time is kept even if the event is skipped later; a delay by `skip`."""
         if event.ts_ns is not None:
             if not self.is_anchored:
                 self._anchor(event.ts_ns)
+            self._now_ns = event.ts_ns
             return event.ts_ns
         now = self._now_ns + int((event.delay_ms or 0) * 1e6)
         if now >= LATEST_NS:
