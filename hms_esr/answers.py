@@ -25,7 +25,7 @@ def learn_answers(tape: Tape) -> dict[str, Any]:
     key = tape.host.astype(np.int64) * len(tape.info.routes) + tape.route
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.r_[True, key[order][1:] != key[order][:-1]])
-    entries = []
+    entries: list[dict[str, Any]] = []
     for rows in np.split(order, starts[1:]):
         route = tape.info.routes[int(tape.route[rows[0]])]
         entries.append(
@@ -38,7 +38,7 @@ def learn_answers(tape: Tape) -> dict[str, Any]:
                 "waits_ms": _waits_ms(tape.wait_us[rows]),
             }
         )
-    entries.sort(key=lambda entry: -entry["count"])
+    entries.sort(key=lambda entry: -int(entry["count"]))
     return {"routes": entries}
 
 

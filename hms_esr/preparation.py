@@ -28,10 +28,10 @@ from scenarios.spec import (
     Scenario,
     parse_arrivals,
     parse_seed,
-    parse_speed,
     parse_users,
     parse_window,
 )
+from scenarios.units import parse_speed
 from switchboard.errors import EsrError, TraceError
 from switchboard.hosts import host_of
 from switchboard.rewrite import choose_upstream

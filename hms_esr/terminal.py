@@ -6,6 +6,7 @@ Everything is drawn from the scorecard's JSON, so the screen cannot know more th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console, Group
@@ -27,8 +28,8 @@ VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "void": "bold yellow
 class View(Protocol):
     """Shows scorecards as they come."""
 
-    def show(self, card: Card, rate: float) -> None:
-        """A new scorecard; `rate` is requests in the last second."""
+    def show(self, card: Card, rate: float | None) -> None:
+        """A new scorecard; `rate` is requests a second since the one before."""
 
     def say(self, sentence: str) -> None:
         """Something a person should know now."""
@@ -45,16 +46,14 @@ def number(value: float | None, digits: int = 0, unit: str = "") -> str:
 class LiveView:
     """A panel that redraws in place."""
 
-    def __init__(self, console: Console, title: str, planned: int, trace_s: float) -> None:
-        self._console = console
+    def __init__(self, console: Console, title: str, trace_s: float) -> None:
         self._title = title
-        self._planned = planned
         self._trace_s = trace_s
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._live.start()
 
-    def show(self, card: Card, rate: float) -> None:
-        panel = draw_panel(self._title, card, rate, self._trace_s)
+    def show(self, card: Card, rate: float | None) -> None:
+        panel = draw_panel(self._title, card, self._trace_s, rate, is_live=True)
         self._live.update(panel, refresh=True)
 
     def say(self, sentence: str) -> None:
@@ -72,7 +71,7 @@ class LineView:
         self._every_s = max(1.0, wall_s / LINES_PER_RUN)
         self._last_s: float | None = None
 
-    def show(self, card: Card, rate: float) -> None:
+    def show(self, card: Card, rate: float | None) -> None:
         elapsed_s = float(card["elapsed_s"])
         if self._last_s is not None and elapsed_s - self._last_s < self._every_s * 0.9:
             return
@@ -86,23 +85,27 @@ class LineView:
         """Nothing is held open."""
 
 
-def format_line(card: Card, rate: float) -> str:
+def format_line(card: Card, rate: float | None) -> str:
     """The one-line form of a scorecard."""
     times = card["response_ms"] if card["response_ms"]["p50"] is not None else card["service_ms"]
     return (
         f"{number(card['elapsed_s'], 1):>6}s  sent {card['requests']['sent']:,}"
-        f"/{card['requests']['planned']:,}  {rate:,.0f}/s  users {card['users']:,}  "
+        f"/{card['requests']['planned']:,}  {number(rate)}/s  users {card['users']:,}  "
         f"avg wait {number(card['avg_wait'], 3, 's')}  errors {number(card['error_pct'], 2, '%')}  "
         f"p50/p95/p99 {number(times['p50'])}/{number(times['p95'])}/{number(times['p99'])} ms  "
         f"lag p99 {number(card['lag_ms']['p99'], 1, ' ms')}"
     )
 
 
-def draw_panel(title: str, card: Card, rate: float | None, trace_s: float) -> Panel:
-    """The whole scorecard as one panel. `rate` is None once the run is over."""
+def draw_panel(
+    title: str, card: Card, trace_s: float, rate: float | None = None, *, is_live: bool = False
+) -> Panel:
+    """The whole scorecard as one panel. `rate` is requests a second now, while it is live."""
     verdict = card["verdict"]
-    style = VERDICT_STYLES.get(verdict, "cyan") if rate is None else "cyan"
-    parts: list[Any] = [_progress(card, trace_s), Text(), _facts(card, rate), Text(), _times(card)]
+    style = "cyan" if is_live else VERDICT_STYLES.get(verdict, "cyan")
+    shown_rate = ("rate now", rate) if is_live else ("rate", _mean_rate(card))
+    facts = _facts(card, *shown_rate)
+    parts: list[Any] = [_progress(card, trace_s), Text(), facts, Text(), _times(card)]
     if card["routes"]:
         parts += [Text(), _routes(card)]
     if card["slo"]:
@@ -126,17 +129,20 @@ def _progress(card: Card, trace_s: float) -> Table:
     return row
 
 
-def _facts(card: Card, rate: float | None) -> Table:
+def _mean_rate(card: Card) -> float | None:
+    elapsed_s = float(card["elapsed_s"])
+    return card["requests"]["sent"] / elapsed_s if elapsed_s else None
+
+
+def _facts(card: Card, rate_label: str, rate: float | None) -> Table:
     requests = card["requests"]
-    sent_per_s = requests["sent"] / card["elapsed_s"] if card["elapsed_s"] else None
-    shown_rate = sent_per_s if rate is None else rate
     facts = [
-        ("rate" if rate is None else "rate now", number(shown_rate, 0, "/s")),
+        (rate_label, number(rate, 0, "/s")),
         ("sent", f"{requests['sent']:,}"),
         ("users", f"{card['users']:,}"),
         ("avg wait", number(card["avg_wait"], 3, " s")),
         ("errors", number(card["error_pct"], 2, " %")),
-        ("late", f"{requests['late']:,}"),
+        ("late", number(requests["late"])),
         ("held", f"{requests['held']:,}"),
     ]
     table = Table.grid(padding=(0, 3), expand=True)
@@ -196,3 +202,21 @@ def verdict_line(card: Card) -> Text:
     if card["reason"]:
         line.append(f"\n{card['reason']}", style="default")
     return line
+
+
+def choose_view(console: Console, title: str, trace_ns: int, wall_s: float | None) -> View:
+    """A live panel where somebody looks at a terminal, lines everywhere else."""
+    if console.is_terminal:
+        return LiveView(console, title, trace_ns / 1e9)
+    return LineView(console, wall_s or 0.0)
+
+
+def print_result(console: Console, card: Card, folder: Path, losses: str | None) -> None:
+    """The last word: the whole scorecard, the verdict and where everything is."""
+    trace_s = float(card["trace_time_s"] or 0.0)
+    console.print(draw_panel(str(card["scenario"]), card, trace_s))
+    console.print(verdict_line(card), soft_wrap=True)
+    console.print(Text(str(card["notes"])), soft_wrap=True)
+    if losses is not None:
+        console.print(Text(losses, style="yellow"), soft_wrap=True)
+    console.print(Text(f"run folder  {folder}"), soft_wrap=True)

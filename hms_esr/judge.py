@@ -1,0 +1,93 @@
+"""The numbers of a run as they grow, and the verdict at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hms_esr.preparation import Preparation
+from replay.fleet import WorkerUsage
+from replay.outcome import Outcomes
+from scenarios.units import format_speed
+from scorecard.card import Moment, RunFacts, Scorecard, State, snapshot, trace_of
+from scorecard.certificate import Certificate, Course, certify, verdict
+from scorecard.slo import slo_named
+from scorecard.tally import Lap, Tally
+
+
+class Judge:
+    """Folds outcomes and says what they mean. One a run."""
+
+    def __init__(self, prep: Preparation, run_id: str) -> None:
+        plan, scenario = prep.plan, prep.scenario
+        self._prep = prep
+        account = prep.tape.info.account
+        self._facts = RunFacts(
+            run_id=run_id,
+            scenario=scenario.id,
+            speed=format_speed(scenario.speed),
+            planned=len(plan),
+            skipped=account.skipped_total + sum(plan.unplayable.values()),
+            workers=prep.options.workers,
+            slos=tuple(slo_named(slo.name, slo.limit) for slo in scenario.slo),
+            trace=trace_of(account),
+        )
+        self._tally = Tally(
+            prep.tape.info.routes,
+            len(plan.lanes.name),
+            "open" if prep.pace.is_paced else "max",
+            int(plan.due_ns[-1]),
+        )
+
+    def fold(self, rows: Outcomes) -> None:
+        """Add outcomes, in the order their lanes had them."""
+        self._tally.fold(rows)
+
+    def lap(self, elapsed_s: float) -> Lap:
+        """What happened since the last time this was asked."""
+        return self._tally.lap(elapsed_s)
+
+    def card(self, state: State, elapsed_s: float, reason: str | None = None) -> Scorecard:
+        """The scorecard of a run that is not over."""
+        trace_s = self._trace_s(elapsed_s)
+        return snapshot(self._facts, self._tally, Moment(state, elapsed_s, trace_s, reason=reason))
+
+    def conclude(
+        self, state: State, elapsed_s: float, usages: Sequence[WorkerUsage], lost: Sequence[int]
+    ) -> tuple[Scorecard, Certificate]:
+        """The final scorecard and the certificate."""
+        cpu_s = _sum([usage.cpu_s for usage in usages])
+        course = Course(
+            planned=self._facts.planned,
+            elapsed_s=elapsed_s,
+            speed=self._facts.speed,
+            stopped=state == "aborted",
+            workers=self._facts.workers,
+            lost_workers=len(lost),
+            cpu_s=cpu_s,
+        )
+        certificate = certify(self._tally, course)
+        results = self.card(state, elapsed_s)["slo"]
+        final, reason = verdict(certificate, results)
+        moment = Moment(
+            state,
+            elapsed_s,
+            self._trace_s(elapsed_s),
+            verdict=final,
+            reason=reason,
+            cpu_s=cpu_s,
+            rss_mb=_sum([usage.rss_mb for usage in usages]),
+        )
+        return snapshot(self._facts, self._tally, moment), certificate
+
+    def _trace_s(self, elapsed_s: float) -> float:
+        """How much recorded time has been played; by requests where there is no clock."""
+        planned_s = self._prep.plan.trace_ns / 1e9
+        if self._prep.pace.is_paced:
+            return min(planned_s, elapsed_s * self._prep.pace.speed)
+        return planned_s * self._tally.sent / max(1, self._facts.planned)
+
+
+def _sum(numbers: Sequence[float | None]) -> float | None:
+    """None when one of them was not measured."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known and len(known) == len(numbers) else None

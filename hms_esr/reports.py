@@ -1,0 +1,122 @@
+"""What the commands print for people once there is nothing live to watch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hms_esr.runs import RunSummary, ShownRun
+from hms_esr.terminal import VERDICT_STYLES, draw_panel, number, verdict_line
+from scenarios.units import format_duration
+
+TOP_ROUTES = 12
+_BARS = " ▁▂▃▄▅▆▇█"
+
+
+def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
+    """`esr plan`: figures, the curve, who would be contacted, what is left out and why."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim")
+    facts.add_column()
+    for label, value in _plan_facts(plan):
+        facts.add_row(label, value)
+    console.print(facts)
+    routes = Table(box=None, padding=(0, 2), header_style="dim")
+    routes.add_column("route")
+    routes.add_column("requests", justify="right")
+    for route in plan["routes"][:TOP_ROUTES]:
+        routes.add_row(Text(route["route"]), f"{route['requests']:,}")
+    if len(plan["routes"]) > TOP_ROUTES:
+        routes.add_row(f"and {len(plan['routes']) - TOP_ROUTES:,} more", "")
+    console.print()
+    console.print(routes)
+
+
+def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, Text]]:
+    wall = "as fast as answers allow"
+    if plan["wall_s"] is not None:
+        wall = f"{format_duration(plan['wall_s'])} at {plan['speed']}"
+    facts = [
+        ("scenario", plan["scenario"]),
+        ("requests", f"{plan['requests']:,} of {plan['users']:,} users"),
+        ("recorded time", format_duration(plan["trace_time_s"])),
+        ("wall time", wall),
+        ("rate", f"mean {number(plan['mean_rps'], 1)}/s, peak {number(plan['peak_rps'])}/s"),
+        ("curve", sparkline(plan["curve_rps"])),
+        ("would contact", ", ".join(plan["contacts"])),
+        ("stands in for", _counts(plan["hosts"])),
+        ("not played", _counts(plan["skipped"]) or "nothing"),
+        ("trace", describe_account(plan["trace"])),
+    ]
+    return [(label, Text(value)) for label, value in facts]
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """One character a value; the tallest is the largest."""
+    top = max(values, default=0)
+    if top <= 0:
+        return ""
+    return "".join(_BARS[round(value / top * (len(_BARS) - 1))] for value in values)
+
+
+def describe_account(account: Mapping[str, Any]) -> str:
+    """`10,000 entries (access_log): 9,998 used; skipped bad stamp: 2 (first: a.log line 7)`."""
+    text = f"{account['entries']:,} entries ({account['format']}): {account['used']:,} used"
+    if account["skipped"]:
+        text += f"; skipped {_counts(account['skipped'])}"
+        examples = account.get("examples", ())
+        if examples:
+            text += f" (first: {examples[0]['file']} line {examples[0]['line']})"
+    if account["stamps"] != "exact":
+        text += f"; stamps {account['stamps']}"
+    if account["out_of_order"]:
+        text += f"; {account['out_of_order']:,} out of order, sorted"
+    return text
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+
+
+def print_runs(console: Console, found: Sequence[RunSummary], folder: Path) -> None:
+    """`esr runs`: a line a run, newest first."""
+    if not found:
+        console.print(f"no runs in {folder}: start one with esr-replay stimulus_2020 --speed 60x")
+        return
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for heading in ("run", "scenario", "state", "verdict"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("sent", "errors", "p95 ms"):
+        table.add_column(heading, justify="right")
+    for run in found:
+        verdict = Text(run.verdict or "–", style=VERDICT_STYLES.get(run.verdict or "", "dim"))
+        table.add_row(
+            run.run_id,
+            Text(run.scenario or "–"),
+            run.state,
+            verdict,
+            number(run.sent),
+            number(run.error_pct, 2, " %"),
+            number(run.p95_ms),
+        )
+    console.print(table)
+
+
+def print_run(console: Console, run: ShownRun) -> None:
+    """`esr runs show`: the scorecard, the verdict, the replay's own certificate, the files."""
+    if run.card is None:
+        console.print(f"{run.run_id} is {run.state}; it had not measured anything yet")
+    else:
+        trace_s = float(run.card["trace_time_s"] or 0)
+        console.print(draw_panel(run.title, run.card, trace_s))
+        console.print(verdict_line(run.card))
+    for note in run.notes:
+        console.print(Text(note))
+    console.print(Text(f"run folder  {run.folder}"))
+    for name, size in run.files:
+        console.print(Text(f"  {name}  {size:,} bytes", style="dim"))

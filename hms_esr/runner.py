@@ -1,0 +1,240 @@
+"""Plays a prepared run: sandbox up, workers connected, rows folded, everything written, verdict.
+
+The parent only listens and counts: no request passes through it. What it learns is written as the
+run goes, so that a killed run leaves what was measured. Read next: `judge.py` (the numbers),
+`run_writer.py` (the files), `sandbox.py` (where requests go), `replay/fleet.py` (the workers).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from rich.console import Console
+
+from hms_esr.api.score import ScoreBoard, score_app
+from hms_esr.api.server import ServeAddress, bind, make_server
+from hms_esr.exits import EXIT_OF_VERDICT, INTERRUPTED
+from hms_esr.interlock import Interlock
+from hms_esr.jobs import make_jobs, save_parts
+from hms_esr.judge import Judge
+from hms_esr.preparation import Preparation
+from hms_esr.run_writer import RunWriter
+from hms_esr.sandbox import open_sandbox
+from hms_esr.terminal import View, choose_view, print_result
+from replay.complete import complete_rows
+from replay.fleet import Fleet
+from replay.plan import PlanPart
+from scorecard.card import Scorecard, State
+from switchboard.errors import EsrError
+
+START_IN_NS = 30_000_000
+"""Orders have reached every worker before the first request is due."""
+
+TICK_S = 1.0
+GRACE_S = 5.0
+"""How long what is in flight may still take after the first Ctrl-C."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended. `card` is the final scorecard's JSON object."""
+
+    card: Scorecard
+    exit_code: int
+
+
+def play(
+    prep: Preparation, console: Console, address: ServeAddress | None, stack: ExitStack
+) -> Result:
+    """Play `prep` from start to verdict. Raises EsrError when it cannot begin."""
+    listener = stack.enter_context(bind(address)) if address else None
+    view = choose_view(console, prep.scenario.id, prep.plan.trace_ns, prep.wall_s)
+    stack.callback(view.close)
+    writer = stack.enter_context(RunWriter.open(prep, os.environ, Path.cwd(), view.say))
+    if address is not None:
+        view.say(f"live scorecard: {address.url}/api/esr/score")
+    run = Run(prep, writer, view)
+    token = address.token if address else None
+    try:
+        uvloop.run(_serve_and_fly(run, listener, token))
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+    view.close()
+    result = run.conclude()
+    print_result(console, result.card, writer.folder, writer.losses)
+    return result
+
+
+async def _serve_and_fly(run: Run, listener: socket.socket | None, token: str | None) -> None:
+    async with _serving(run.board, listener, token):
+        await run.fly()
+
+
+@asynccontextmanager
+async def _serving(
+    board: ScoreBoard, listener: socket.socket | None, token: str | None
+) -> AsyncIterator[None]:
+    """The live scorecard's server, as long as the run goes; nothing without a listener."""
+    if listener is None:
+        yield
+        return
+    server = make_server(score_app(board, token))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve(sockets=[listener]))
+        try:
+            yield
+        finally:
+            board.close()
+            server.should_exit = True
+
+
+class Run:
+    """One run while it goes."""
+
+    def __init__(self, prep: Preparation, writer: RunWriter, view: View) -> None:
+        self.board = ScoreBoard()
+        self._prep = prep
+        self._writer = writer
+        self._view = view
+        self._judge = Judge(prep, writer.run_id)
+        self._interlock = Interlock(prep)
+        self._parts: tuple[PlanPart, ...] = ()
+        self._fleet = Fleet(self._take_rows)
+        self._state: State = "ready"
+        self._t0_ns = 0
+        self._end_ns: int | None = None
+        self._interrupts = 0
+
+    async def fly(self) -> None:
+        """From start to the last outcome. Raises EsrError when the target cannot be reached."""
+        try:
+            with self._obeying_signals(asyncio.current_task()):
+                await self._fly()
+        except asyncio.CancelledError:
+            if not self._interrupts:
+                raise
+        except BaseExceptionGroup as group:
+            self._fail(_first(group))
+            raise
+        except EsrError as error:
+            self._fail(error)
+            raise
+
+    def conclude(self) -> Result:
+        """The final scorecard, the certificate and the verdict, written and returned."""
+        state: State = "aborted" if self._interrupts else "done"
+        usages, lost = self._fleet.usages, self._fleet.lost
+        card, certificate = self._judge.conclude(state, self._elapsed_s(), usages, lost)
+        self._writer.finish(card, certificate, self._interlock.to_json())
+        self._enter(state)
+        self.board.publish(card)
+        if self._interrupts:
+            return Result(card, INTERRUPTED)
+        return Result(card, EXIT_OF_VERDICT[card["verdict"] or "void"])
+
+    async def _fly(self) -> None:
+        prep, writer = self._prep, self._writer
+        self._enter("starting")
+        self._parts = save_parts(prep, writer.scratch)
+        async with open_sandbox(prep, writer.scratch) as sandbox:
+            self._interlock.open(sandbox)
+            jobs = make_jobs(prep, sandbox, writer.scratch, writer.run_id, GRACE_S)
+            async with asyncio.TaskGroup() as tasks:
+                try:
+                    await self._fleet.start(jobs, writer.folder, tasks)
+                    await self._play()
+                finally:
+                    await self._fleet.close()
+
+    async def _play(self) -> None:
+        self._t0_ns = time.monotonic_ns() + START_IN_NS
+        self._writer.begin(time.time_ns() + START_IN_NS)
+        self._fleet.play(self._t0_ns)
+        self._enter("running")
+        async with asyncio.TaskGroup() as tasks:
+            ticking = tasks.create_task(self._tick())
+            await self._fleet.finished()
+            self._end_ns = time.monotonic_ns()
+            ticking.cancel()
+
+    async def _tick(self) -> None:
+        """Once a second: a new scorecard for the screen, the stream and the folder."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            elapsed_s = self._elapsed_s()
+            lap = self._judge.lap(elapsed_s)
+            card = self._judge.card(self._state, elapsed_s)
+            self._writer.write_card(card)
+            self._view.show(card, lap.rate)
+            self.board.publish(card)
+
+    def _take_rows(self, worker: int, payload: bytes) -> None:
+        prep, part = self._prep, self._parts[worker]
+        gap_ns, is_paced = prep.plan.lanes.gap_ns, prep.pace.is_paced
+        rows = complete_rows(payload, part, prep.tape.route, gap_ns, self._t0_ns, is_paced)
+        self._judge.fold(rows)
+        self._interlock.fold(rows)
+        self._writer.append_rows(worker, rows)
+
+    def _enter(self, state: State) -> None:
+        self._state = state
+        self._writer.enter(state, self._elapsed_s())
+
+    def _fail(self, error: BaseException) -> None:
+        self._state = "failed"
+        self._writer.fail(str(error), self._elapsed_s())
+
+    def _elapsed_s(self) -> float:
+        if not self._t0_ns:
+            return 0.0
+        end_ns = self._end_ns if self._end_ns is not None else time.monotonic_ns()
+        return max(0.0, (end_ns - self._t0_ns) / 1e9)
+
+    @contextmanager
+    def _obeying_signals(self, task: asyncio.Task[Any] | None) -> Iterator[None]:
+        """Ctrl-C once: stop sending, let answers come. Twice: now. SIGTERM is Ctrl-C."""
+        loop = asyncio.get_running_loop()
+
+        def interrupt() -> None:
+            self._interrupts += 1
+            if not self._t0_ns and task is not None:
+                task.cancel()
+            elif self._interrupts == 1:
+                self._view.say("stopping: waiting up to 5 s for answers; Ctrl-C again to stop now")
+                self._writer.note("interrupted", self._elapsed_s())
+                self._fleet.stop()
+            else:
+                self._fleet.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupt)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that a person should hear of: ours before any other."""
+    leaves = list(_leaves(group))
+    ours = (leaf for leaf in leaves if isinstance(leaf, EsrError))
+    return next(ours, leaves[0])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
