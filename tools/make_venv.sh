@@ -26,10 +26,13 @@ stamp_of() {
 
 is_installed() { [ "$(cat "$venv/.esr-$1" 2>/dev/null || :)" = "$(stamp_of "$1")" ]; }
 
-base_of='import sys; print(getattr(sys, "_base_executable", "") or sys.executable)'
+# real PYTHON: the interpreter behind shims and venvs.
+real() {
+    "$1" -c 'import os, sys; print(os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable))' 2>/dev/null || :
+}
 is_alive() { "$venv/bin/python" -m pip --version >/dev/null 2>&1; }
 is_wanted() {
-    [ -z "${PYTHON:-}" ] || [ "$("$venv/bin/python" -c "$base_of")" = "$("$PYTHON" -c "$base_of")" ]
+    [ -z "${PYTHON:-}" ] || [ "$(real "$venv/bin/python")" = "$(real "$PYTHON")" ]
 }
 
 if is_installed "$kind" && "$venv/bin/python" -c '' 2>/dev/null && is_wanted; then exit 0; fi
@@ -46,7 +49,7 @@ fi
 
 printf 'installing %s into %s\n' "$what" "$venv"
 rm -f "$venv/.esr-product" "$venv/.esr-dev"
-pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check --no-input "$@"; }
+pip() { "$venv/bin/python" -m pip -qq --disable-pip-version-check --no-input "$@"; }
 pip install --require-hashes -r "$lock"
 pip install --no-deps --no-build-isolation -e .
 stamp_of product >"$venv/.esr-product"
