@@ -101,7 +101,7 @@ _SECRET_PARAM_PARTS: Final = (*_DROPPED_PARTS, "session_id", "auth_")
 
 # Alternatives that all start with a literal let `search` skip ahead by first character.
 _SECRET_SHAPE: Final = re.compile(
-    r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*"  # a JSON web token
+    r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)+"  # a JSON web token, signed or encrypted
     r"|AKIA[0-9A-Z]{12,}|ASIA[0-9A-Z]{12,}"
     r"|AIza[0-9A-Za-z_-]{30,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"

@@ -15,6 +15,7 @@ from pathlib import PurePath
 from typing import Final, TypeVar
 
 from switchboard.base_url import BaseUrl, authority_of, parse_base_url
+from switchboard.credentials import has_secret_shape
 from switchboard.errors import GuardError, RuleError
 from switchboard.fault_reader import FaultReader, LineOf, join, nearest, shown
 from switchboard.headers import HOP_BY_HOP, is_label, is_token, is_value
@@ -279,7 +280,9 @@ def _read_credential(
     if header:
         reader.checked(f"{path}.header", header, _parse_credential_header)
     variable = reader.text(item, path, "from_env")
-    if variable and not _ENV_NAME.fullmatch(variable):
+    if has_secret_shape(variable):
+        reader.fault(f"{path}.from_env", "looks like a secret; write the name of its variable")
+    elif variable and not _ENV_NAME.fullmatch(variable):
         reader.fault(f"{path}.from_env", "must name an environment variable, such as ESR_TOKEN_SVC")
     prefix = reader.text(item, path, "prefix", default="")
     if not is_value(prefix) or len(prefix) > 64:

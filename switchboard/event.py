@@ -99,7 +99,7 @@ def parse_event(mapping: Mapping[str, Any]) -> Event:
     return Event(
         parse_ts(ts) if ts is not None else None,
         _duration(delay, "delay") if delay is not None or ts is None else None,
-        method if method in _METHODS else _method(method),
+        method if type(method) is str and method in _METHODS else _method(method),
         url if type(url) is str and url[:1] == "/" and _is_visible(url) else _url(url),
         _name(user, "user") if user is not None else None,
         _name(session, "session") if session is not None else None,

@@ -12,6 +12,8 @@ from typing import Final
 
 MAX_TEMPLATE: Final = 200
 """A template longer than this ends in `/{rest}`: a hostile path must not become a long name."""
+MAX_SEGMENT: Final = 64
+"""A longer segment is not a word that a route is known by."""
 _CACHE_SIZE: Final = 16_384
 
 _PERCENT: Final = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -90,15 +92,17 @@ def _segment(part: str) -> str:
     known = _segments.get(part)
     if known is None:
         known = _choose_segment(part)
-        if len(part) <= 64:
+        if len(part) <= MAX_SEGMENT:
             _remember(_segments, part, known)
     return known
 
 
 def _choose_segment(part: str) -> str:
+    if len(part) > MAX_SEGMENT:
+        return "{id}"
     if not part or part.isalpha():
         # Letters alone are a word, unless they are a long hexadecimal number.
-        return "{id}" if len(part) >= 8 and _UUID_OR_HEX.fullmatch(part) else part[:MAX_TEMPLATE]
+        return "{id}" if len(part) >= 8 and _UUID_OR_HEX.fullmatch(part) else part
     plain = _PERCENT.sub("_", part)
     if "@" in plain or "%40" in part:
         return "{id}"
@@ -109,7 +113,7 @@ def _choose_segment(part: str) -> str:
 
 
 def _is_id(text: str) -> bool:
-    if len(text) > 64 or _UUID_OR_HEX.fullmatch(text):
+    if _UUID_OR_HEX.fullmatch(text):
         return True
     if _VERSION.fullmatch(text) and not text.isdigit():
         return False
