@@ -1,4 +1,4 @@
 """Outcomes in, numbers out: histograms, SLOs, the certificate, the store and the scorecard.
 
-Floor 2. Read `card.py`, then `histogram.py`, `slo.py` and `certificate.py`.
+Floor 2. Read `tally.py` (counts a run), then `card.py`, `certificate.py` and `store.py`.
 """

@@ -13,7 +13,7 @@ import contextlib
 import glob
 import os
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,10 +36,29 @@ CONTEXT_FILE: Final = "context.json"
 SPOOLS: Final = "outcomes-*.rows"
 PARQUETS: Final = "outcomes-*.parquet"
 MEMORY_LIMIT: Final = "256MB"
+ROW_GROUP_ROWS: Final = 61_440
+"""Rows that the Parquet writer holds at a time."""
 _PARQUET_MAGIC: Final = b"PAR1"
 _PARQUET_TAIL: Final = struct.Struct("<I4s")
 """The length of the footer, then the magic again."""
 
+_TIMES: Final = tuple(name for name in OUTCOME.names or () if OUTCOME[name] == np.int64)
+
+
+def _halved(name: str) -> list[tuple[str, str]]:
+    if name in _TIMES:
+        return [(f"{name}_low", "<u4"), (f"{name}_high", "<i4")]
+    return [(name, OUTCOME[name].str)]
+
+
+_HALVES: Final = np.dtype([half for name in OUTCOME.names or () for half in _halved(name)])
+"""A row with its times in halves. DuckDB reads fields of a memory map in place, a vector at a time,
+but copies a whole field that is not aligned; rows are a multiple of 4 bytes long, and not of 8."""
+
+_WHOLE: Final = ", ".join(
+    f"{name}_high::BIGINT * {1 << 32} + {name}_low AS {name}" for name in _TIMES
+)
+_ROWS: Final = f"SELECT *, {_WHOLE} FROM halves"  # noqa: S608  # only constants
 _IS_OPEN: Final = "getvariable('is_open')"
 _IS_SENT: Final = "rows.sent_ns >= 0"
 _IS_MEASURED: Final = f"{_IS_SENT} AND rows.failure <> {int(Failure.CANCELLED)}"
@@ -166,37 +185,41 @@ def load_context(folder: Path) -> RunContext:
 def rows_to_parquet(folder: Path, losses: Losses, context: RunContext | None = None) -> Converted:
     """Turn every `outcomes-<worker>.rows` of `folder` into Parquet and remove it.
 
-    context: by default the one that `save_context` left.   What cannot be converted is counted in
-    `losses` and its rows stay where they are, for another try.
+    context: by default the one that `save_context` left.   At the first error the rest is left
+    for another try: its rows stay where they are, and `losses` counts the files that are missing.
     """
     import duckdb
 
     spools = sorted(folder.glob(SPOOLS))
     if not spools:
         return Converted()
-    context = context or load_context(folder)
-    files: list[Path] = []
-    count = torn_bytes = 0
-    with _connect() as connection:
-        # Rows stream past the small tables, in their order; left to itself the optimizer may hold
-        # all rows in memory and stream the names past them.
-        connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
-        _add_context(connection, context)
-        for spool in spools:
-            target = spool.with_suffix(".parquet")
-            try:
-                rows, torn = read_rows(spool)
-                _write_parquet(connection, rows, target)
-                spool.unlink()
-            except (OSError, duckdb.Error) as error:
-                losses.add(target.name, 1, target, error)
-                continue
-            files.append(target)
-            count += len(rows)
-            torn_bytes += torn
-    if len(files) == len(spools):
+    done: list[Converted] = []
+    try:
+        with _connect() as connection:
+            # Rows stream past the small tables, in their order; left to itself the optimizer may
+            # hold all rows in memory and stream the names past them.
+            connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+            _add_context(connection, context or load_context(folder))
+            for spool in spools:
+                done.append(_convert(connection, spool))  # noqa: PERF401  # what is done counts
         (folder / CONTEXT_FILE).unlink(missing_ok=True)
-    return Converted(tuple(files), count, torn_bytes)
+    except (OSError, duckdb.Error) as error:
+        spool = spools[min(len(done), len(spools) - 1)]
+        losses.add("Parquet files", len(spools) - len(done), spool.with_suffix(".parquet"), error)
+    return Converted(
+        files=tuple(file for part in done for file in part.files),
+        rows=sum(part.rows for part in done),
+        torn_bytes=sum(part.torn_bytes for part in done),
+    )
+
+
+def _convert(connection: DuckDBPyConnection, spool: Path) -> Converted:
+    """One spool into one Parquet file. Raises OSError or duckdb.Error and keeps the spool."""
+    target = spool.with_suffix(".parquet")
+    rows, torn_bytes = read_rows(spool)
+    _write_parquet(connection, rows, target)
+    spool.unlink()
+    return Converted((target,), len(rows), torn_bytes)
 
 
 def read_rows(spool: Path) -> tuple[Outcomes, int]:
@@ -261,28 +284,25 @@ def _add_table(connection: DuckDBPyConnection, table: str, **columns: Sequence[s
 def _write_parquet(connection: DuckDBPyConnection, rows: Outcomes, target: Path) -> None:
     """Write beside the target and rename, so that nobody ever reads half a file."""
     aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    # DuckDB reads the fields in place, one vector at a time.
-    connection.register("rows", {name: rows[name] for name in _fields()})
+    halves = rows.view(_HALVES)
+    connection.register("halves", {name: halves[name] for name in _HALVES.names or ()})
     try:
         connection.execute(
-            f"COPY ({_selection()}) TO {_quoted(str(aside))} (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY ({_selection()}) TO {_quoted(str(aside))} "
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
         )
         aside.replace(target)
     finally:
-        connection.unregister("rows")
+        connection.unregister("halves")
         with contextlib.suppress(OSError):
             aside.unlink()
-
-
-def _fields() -> Iterable[str]:
-    return OUTCOME.names or ()
 
 
 def _selection() -> str:
     """The SELECT that makes `COLUMNS` of the registered rows."""
     columns = (f'CAST({made} AS {kind}) AS "{name}"' for name, (kind, made) in COLUMNS.items())
     return (
-        f"SELECT {', '.join(columns)} FROM rows "  # noqa: S608  # only constants of this file
+        f"SELECT {', '.join(columns)} FROM ({_ROWS}) AS rows "  # noqa: S608  # constants only
         "LEFT JOIN lanes ON lanes.number = rows.lane "
         "LEFT JOIN routes ON routes.number = rows.route "
         "LEFT JOIN failures ON failures.number = rows.failure"

@@ -210,7 +210,7 @@ def test_a_full_disk_while_converting_keeps_the_rows(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", replace)
         assert rows_to_parquet(folder, losses).files == ()
-    assert losses.counts == {"outcomes-0.parquet": 1}
+    assert losses.counts == {"Parquet files": 1}
     assert "No space left on device" in str(losses.first)
     left = sorted(file.name for file in folder.iterdir())
     assert left == ["context.json", "outcomes-0.rows"]
@@ -222,8 +222,24 @@ def test_duckdbs_own_write_errors_are_counted_too(tmp_path: Path, make_rows: Mak
     (folder / f".outcomes-0.parquet.{os.getpid()}.tmp").mkdir()  # in the way of the COPY
     losses = Losses()
     assert rows_to_parquet(folder, losses).files == ()
-    assert losses.counts == {"outcomes-0.parquet": 1}
+    assert losses.counts == {"Parquet files": 1}
     assert "\n" not in str(losses.first)
+
+
+def test_after_an_error_the_rest_waits_for_another_try(tmp_path: Path, make_rows: MakeRows) -> None:
+    folder = run_folder(tmp_path, make_rows({}))
+    for worker in (1, 2):
+        make_rows({}).tofile(folder / f"outcomes-{worker}.rows")
+    obstacle = folder / f".outcomes-1.parquet.{os.getpid()}.tmp"
+    obstacle.mkdir()
+    losses = Losses()
+    assert rows_to_parquet(folder, losses).rows == 1
+    assert losses.counts == {"Parquet files": 2}
+    assert (folder / "context.json").exists()
+    obstacle.rmdir()
+    assert rows_to_parquet(folder, Losses()).rows == 2
+    assert query(tmp_path, "SELECT DISTINCT run_id, user FROM esr_metrics") == [("RUN-9001", "ann")]
+    assert not (folder / "context.json").exists()
 
 
 class TestConnectRuns:
