@@ -175,7 +175,7 @@ def safe_value(name: str, value: str) -> str | None:
         dropped = _remember_name(name)
     if dropped or not is_value(value):
         return None
-    if _AUTH_SCHEME.match(value) or _SECRET_SHAPE.search(value) or _USER_INFO.search(value):
+    if has_secret_shape(value):
         return None
     if "=" in value:
         if "?" in value:
@@ -225,7 +225,9 @@ def is_secret_param(name: str) -> bool:
 
 def has_secret_shape(text: str) -> bool:
     """True when the text looks like a credential, or holds one, whatever it is called."""
-    return bool(_AUTH_SCHEME.match(text) or _SECRET_SHAPE.search(text) or _USER_INFO.search(text))
+    if _SECRET_SHAPE.search(text) or _AUTH_SCHEME.match(text):
+        return True
+    return "@" in text and _USER_INFO.search(text) is not None
 
 
 def _remember_name(name: str) -> bool:

@@ -40,7 +40,8 @@ def is_token(text: str) -> bool:
 
 def is_value(text: str) -> bool:
     """True for a header value of visible ASCII, spaces and tabs: no CR, LF, NUL or non-ASCII."""
-    return _VALUE.fullmatch(text) is not None
+    # Two C calls settle nearly every value; the pattern is for those with a tab.
+    return (text.isascii() and text.isprintable()) or _VALUE.fullmatch(text) is not None
 
 
 def is_label(text: str) -> bool:
