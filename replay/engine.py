@@ -28,6 +28,10 @@ BATCH = 32
 LOOKAHEAD = 128
 """Requests kept ready ahead of their due time."""
 
+BURST = 256
+"""Requests taken from the plan before the loop may read answers again: when thousands are due at
+once, answers that are already there must not be measured late for it."""
+
 MAX_WAITING = 64
 """With `--speed max` everything is due at once: the plan is read on only while fewer than this
 many requests wait for a connection to be made."""
@@ -50,6 +54,8 @@ request did not have to wait for its user."""
 _pack_row = struct.Struct("<IIHBBqqq").pack_into
 _ROW_BYTES = SENT_ROW.itemsize
 _U4_MAX = 0xFFFFFFFF
+_NOT_YET = 1 << 62
+"""A start so far away that nothing is due."""
 
 
 class Source(Protocol):
@@ -87,7 +93,7 @@ class Engine:
         self._next = memoryview(np.ascontiguousarray(part.next, dtype=np.int32))
         self._pools: Sequence[Pool] = ()
         self._ticker: Ticker | None = None
-        self._t0_ns = 0
+        self._t0_ns = _NOT_YET
         # What has been done so far.
         self._queue: deque[Prepared] = deque()
         self._prepared = 0
@@ -115,10 +121,10 @@ class Engine:
         self._ticker = ticker
 
     def start(self, t0_ns: int) -> None:
-        """Begin: due times count from `t0_ns` on the monotonic clock."""
+        """Begin at `t0_ns` on the monotonic clock, from which due times count."""
         self._t0_ns = t0_ns
         self._refill(LOOKAHEAD)
-        self.on_tick()
+        self._wake_at(t0_ns)
 
     def on_tick(self) -> None:
         """Send everything that is due, make the next requests ready, and sleep until they are."""
@@ -161,11 +167,16 @@ class Engine:
     # What the pools call.
 
     def on_outcome(
-        self, pool: Pool, wire: Wire, status: int, failure: Failure, body_bytes: int, done_ns: int
+        self,
+        pool: Pool,
+        wire: Wire,
+        position: int,
+        status: int,
+        failure: Failure,
+        body_bytes: int,
+        done_ns: int,
     ) -> None:
-        """Record how the request of `wire` ended, and send what that makes possible."""
-        position = wire.index
-        wire.index = IDLE
+        """Record how the request at `position` ended, and send what that makes possible."""
         self._in_flight -= 1
         self._record(position, status, failure, body_bytes, wire.ready_ns, wire.sent_ns, done_ns)
         if wire.is_open:
@@ -183,23 +194,22 @@ class Engine:
                 self._send_due()
 
     def on_available(self, pool: Pool) -> None:
-        """A new connection is idle: give it to whoever waits longest."""
-        if pool.waiting and pool.idle:
-            self._send_waiting(pool, pool.idle.pop())
-        elif not self._is_paced and not self._is_stopping:
+        """A new connection is idle, or may be made: serve whoever waits longest."""
+        while pool.waiting and (wire := pool.take()) is not None:
+            self._send_waiting(pool, wire)
+        if not self._is_paced and not self._is_stopping:
             self._send_due()
 
     def on_dial_failed(self, pool: Pool, failure: Failure, started_ns: int) -> None:
         """No connection: the request that waits longest ends with that failure."""
-        if not pool.waiting:
-            return
-        position, ready_ns, since_ns, _ = pool.waiting.popleft()
-        sent_ns = max(started_ns, since_ns)
-        done_ns = self._now_ns()
-        self._record(position, 0, failure, 0, ready_ns, sent_ns, done_ns)
-        following = self._next[position]
-        if 0 <= following < self._passed:
-            self._release(following, done_ns)
+        if pool.waiting:
+            position, ready_ns, since_ns, _ = pool.waiting.popleft()
+            sent_ns = max(started_ns, since_ns)
+            done_ns = self._now_ns()
+            self._record(position, 0, failure, 0, ready_ns, sent_ns, done_ns)
+            following = self._next[position]
+            if 0 <= following < self._passed:
+                self._release(following, done_ns)
         self.on_tick()
 
     # The hot path.
@@ -208,7 +218,7 @@ class Engine:
         queue, is_done, pools = self._queue, self._is_done, self._pools
         now_ns, t0_ns, is_paced = self._now_ns, self._t0_ns, self._is_paced
         elapsed_ns = now_ns() - t0_ns
-        while True:
+        for _ in range(BURST):
             if not queue and not self._refill(BATCH):
                 return
             due_ns, position, prev, pool_number, request = queue[0]
@@ -288,8 +298,12 @@ class Engine:
         queue = self._queue
         if len(queue) < LOOKAHEAD:
             self._refill(BATCH)
-        if queue and self._ticker is not None:
-            self._ticker.arm(self._t0_ns + queue[0][0])
+        if queue:
+            self._wake_at(self._t0_ns + queue[0][0])
+
+    def _wake_at(self, at_ns: int) -> None:
+        if self._ticker is not None:
+            self._ticker.arm(at_ns)
 
     def _finish_if_over(self) -> None:
         if self._is_finished or self._in_flight:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import replay
 from replay.frames import order, read_frame
 from replay.worker import Job
 from switchboard.errors import UpstreamError
@@ -104,22 +106,21 @@ class Fleet:
         for member in self._members:
             if member.process.stdin is not None:
                 member.process.stdin.close()
-        for member in self._members:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(member.process.wait(), EXIT_TIMEOUT_S)
-            if member.process.returncode is None:
-                member.process.kill()
-                await member.process.wait()
+        await asyncio.gather(*(_wait_gone(member.process) for member in self._members))
 
     async def _spawn(self, number: int, logs: Path) -> _Member:
         with _log_file(logs / f"worker-{number}.log") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # whatever lies in the user's folder must not be taken for a module
                 "-m",
                 "replay.worker",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
+                env=_environment(),
+                # Ctrl-C is for the parent, which then tells the workers what to do.
+                start_new_session=True,
             )
         return _Member(number, process, asyncio.get_running_loop().create_future())
 
@@ -131,6 +132,9 @@ class Fleet:
         while (received := await read_frame(stream)) is not None:
             head, payload = received
             self._take(member, head, payload)
+        if not stream.at_eof():
+            # What it says makes no sense, so it is lost; nobody would read on.
+            member.process.kill()
         await member.process.wait()
         if not member.ready.done():
             message = f"worker {member.number} ended before it was ready; its log says why"
@@ -138,9 +142,9 @@ class Fleet:
 
     def _take(self, member: _Member, head: dict[str, Any], payload: bytes) -> None:
         match head["event"]:
-            case "ready":
+            case "ready" if not member.ready.done():
                 member.ready.set_result(None)
-            case "unreachable":
+            case "unreachable" if not member.ready.done():
                 member.ready.set_exception(UpstreamError(_unreachable(head)))
             case "rows":
                 self._on_rows(member.number, payload)
@@ -164,6 +168,21 @@ def _unreachable(head: dict[str, Any]) -> str:
         f"the target {host}:{head['port']} cannot be reached ({head['reason']}): "
         "start it, or name another with --target"
     )
+
+
+def _environment() -> dict[str, str]:
+    """The worker finds the package where this process found it, installed or not."""
+    home = str(Path(replay.__file__).parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (home, inherited)))}
+
+
+async def _wait_gone(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), EXIT_TIMEOUT_S)
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
 
 
 @contextlib.contextmanager

@@ -23,15 +23,19 @@ def frame(head: dict[str, Any], payload: bytes = b"") -> bytes:
 
 
 async def read_frame(stream: asyncio.StreamReader) -> tuple[dict[str, Any], bytes] | None:
-    """The next frame, or None when the worker has closed its end, even amid a frame."""
+    """The next frame, or None when the worker has closed its end, even amid a frame.
+
+    Also None for what is no frame; then the stream is not at its end, and cannot be read on.
+    """
     try:
         head_bytes, payload_bytes = _LENGTHS.unpack(await stream.readexactly(_LENGTHS.size))
         if max(head_bytes, payload_bytes) > MAX_PAYLOAD_BYTES:
             return None
         head = orjson.loads(await stream.readexactly(head_bytes))
-        return head, await stream.readexactly(payload_bytes)
-    except asyncio.IncompleteReadError:
+        payload = await stream.readexactly(payload_bytes)
+    except (asyncio.IncompleteReadError, orjson.JSONDecodeError):
         return None
+    return (head, payload) if isinstance(head, dict) and "event" in head else None
 
 
 def order(**fields: Any) -> bytes:

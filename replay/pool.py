@@ -42,15 +42,16 @@ class PoolOwner(Protocol):
         self,
         pool: Pool,
         wire: Wire,
+        index: int,
         status: int,
         failure: Failure,
         body_bytes: int,
         done_ns: int,
     ) -> None:
-        """The request of `wire` ended; the wire may be reused when it is still open."""
+        """Request `index` of `wire` ended; the wire may be reused when it is still open."""
 
     def on_available(self, pool: Pool) -> None:
-        """A connection has just been opened and is idle."""
+        """A connection has just been opened and is idle, or there is room for another."""
 
     def on_dial_failed(self, pool: Pool, failure: Failure, started_ns: int) -> None:
         """A dial that began at `started_ns` failed; one waiting request should hear of it."""
@@ -107,7 +108,12 @@ class Pool:
         idle = self.idle
         if len(idle) <= SPARE and self._room > 0:
             self._grow(SPARE - len(idle) + 1)
-        return idle.pop() if idle else None
+        while idle:
+            wire = idle.pop()
+            if wire.is_open:
+                return wire
+            # Closed by the target a moment ago; `on_closed` is still to come.
+        return None
 
     def wait(self, position: int, ready_ns: int, since_ns: int, request: bytes) -> None:
         """Queue a request for the next free connection."""
@@ -121,17 +127,18 @@ class Pool:
             self._room += 1
         if wire in self.idle:
             self.idle.remove(wire)
-        if self.waiting:
-            self._grow(len(self.waiting))
+        self._grow(len(self.waiting))
+        self._owner.on_available(self)
 
-    async def warm(self, count: int) -> Exception | None:
+    async def warm(self, count: int, timeout_s: float) -> Exception | None:
         """Open `count` connections before the run. The first error when none could be made."""
         wanted = min(count, self._room)
-        attempts = (self._attempt() for _ in range(wanted))
+        self._room -= wanted
+        attempts = (self._attempt(timeout_s) for _ in range(wanted))
         results = await asyncio.gather(*attempts, return_exceptions=True)
         errors = [result for result in results if isinstance(result, Exception)]
-        self._room -= wanted - len(errors)
-        return errors[0] if len(errors) == wanted else None
+        self._room += len(errors)
+        return errors[0] if errors and len(errors) == wanted else None
 
     def close(self) -> None:
         """Drop every connection; what they carried ends as cancelled."""
@@ -148,7 +155,7 @@ class Pool:
         started_ns = self._now_ns()
         failure = Failure.NONE
         try:
-            await self._attempt()
+            await self._attempt(self._limits.connect_timeout_s)
         except TimeoutError:
             failure = Failure.TIMEOUT
         except OSError:
@@ -159,11 +166,19 @@ class Pool:
         else:
             self._room += 1
             self._owner.on_dial_failed(self, failure, started_ns)
+        # More may wait than could be dialled for at once.
+        self._grow(len(self.waiting))
 
-    async def _attempt(self) -> None:
+    async def _attempt(self, timeout_s: float) -> None:
         wire = Wire(self, self._now_ns)
-        async with asyncio.timeout(self._limits.connect_timeout_s):
-            await self._dial(lambda: wire)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._dial(lambda: wire)
+        except BaseException:
+            # Given up on in the very moment in which the connection came.
+            if wire.is_open:
+                wire.end(Failure.CANCELLED)
+            raise
         if not wire.is_open:
             raise ConnectionResetError("the target closed the connection at once")
         self.wires.add(wire)

@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote_from_bytes
+
+import numpy as np
 
 from replay.plan import Names, PlanPart
 from replay.tape import Tape
@@ -18,7 +21,8 @@ from replay.tape import Tape
 SHORTEST_RENAMED = 6
 """Shorter user names are too likely to stand in a request by chance."""
 
-_LENGTH = re.compile(rb"\r\nContent-Length: \d+\r\n")
+_LENGTH = re.compile(rb"\r\nContent-Length: [^\r]*\r\n")
+_PRINTABLE = bytes(range(0x20, 0x7F)).decode()
 
 Prepared = tuple[int, int, int, int, bytes]
 """(due_ns, position, position of the lane's previous request or -1, pool, request bytes)."""
@@ -44,16 +48,20 @@ class Preparer:
         names: Names,
         originals: Names,
     ) -> None:
+        """names, originals: what each lane is called, and the recorded user it stands for."""
         self._blob = tape.blob
         self._tape = tape
         self._part = part
         self._bindings = bindings
         self._names = names
         self._originals = originals
+        data = np.frombuffer(names.data, dtype=np.uint8)
+        self._has_plain_names = bool(((data >= 0x20) & (data < 0x7F)).all())
 
     def prepare(self, start: int, stop: int) -> list[Prepared]:
         """The requests at positions start..stop, in order, ready to be queued."""
         part, tape, bindings, blob = self._part, self._tape, self._bindings, self._blob
+        has_plain_names = self._has_plain_names
         rows = part.row[start:stop]
         lanes = part.lane[start:stop]
         begin = tape.offset[rows]
@@ -79,6 +87,8 @@ class Preparer:
             rest: bytes | memoryview = blob[splits:ends]
             if name != original:
                 line, rest = rename(bytes(line), bytes(rest), original, name)
+            if not has_plain_names:
+                name = header_value(name)
             if binding.prefix:
                 line = add_prefix(bytes(line), binding.prefix)
             who = b"x-esr-user: %b\r\nx-esr-request: %x\r\n" % (name, index)
@@ -94,19 +104,38 @@ class Preparer:
 def add_prefix(line: bytes, prefix: bytes) -> bytes:
     """`GET /a HTTP/1.1` under `/sandbox` is `GET /sandbox/a HTTP/1.1`."""
     method, target = line.split(b" ", 1)
-    return b"%b %b%b" % (method, prefix, target)
+    # `OPTIONS *` asks about the server itself.
+    return b"%b %b%b" % (method, prefix, target) if target.startswith(b"/") else line
+
+
+def header_value(name: bytes) -> bytes:
+    """A user's name as it may stand in a header: a line break in it must not start another."""
+    return quote_from_bytes(name, safe=_PRINTABLE).encode()
 
 
 def rename(line: bytes, rest: bytes, original: bytes, name: bytes) -> tuple[bytes, bytes]:
-    """Put a clone's name where the recorded user's stands, and mend the length if that changed."""
+    """Put a clone's name where the recorded user's stands, and mend the length of the body."""
     if len(original) < SHORTEST_RENAMED:
         return line, rest
-    line = line.replace(original, name)
+    if original in line:
+        line = replace_word(line, original, name)
     if original not in rest:
         return line, rest
-    rest = rest.replace(original, name)
-    if len(original) != len(name):
-        head, separator, body = (b"\r\n" + rest).partition(b"\r\n\r\n")
-        length = b"\r\nContent-Length: %d\r\n" % len(body)
-        rest = (_LENGTH.sub(length, head + b"\r\n", count=1)[:-2] + separator + body)[2:]
-    return line, rest
+    rest = replace_word(rest, original, name)
+    head, separator, body = (b"\r\n" + rest).partition(b"\r\n\r\n")
+    # Also when the names are equally long: one of digits alone may have been the length itself.
+    length = b"\r\nContent-Length: %d\r\n" % len(body)
+    return line, (_LENGTH.sub(length, head + b"\r\n", count=1)[:-2] + separator + body)[2:]
+
+
+def replace_word(text: bytes, old: bytes, new: bytes) -> bytes:
+    """`text` with `new` for each `old` that is not merely part of a longer number or name."""
+    pieces: list[bytes] = []
+    begin, at = 0, text.find(old)
+    while at >= 0:
+        end = at + len(old)
+        if not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum()):
+            pieces += (text[begin:at], new)
+            begin = end
+        at = text.find(old, end)
+    return b"".join((*pieces, text[begin:]))

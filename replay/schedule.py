@@ -4,6 +4,9 @@ Three knobs, never confused. `speed` compresses recorded time, so every gap shri
 that many sessions, sampled from the tape, arrive along the tape's own arrival curve, stretched or
 cut to the window; each keeps its inner gaps. `arrivals` compresses session starts and leaves the
 gaps inside a session alone. Everything random is hash(seed, position), so one seed is one plan.
+
+One pass is drafted, repeated as often as asked, cut to the window and put in due order.
+Read next: `plan.py` (what comes out), `identity.py` (what clones are called).
 """
 
 from __future__ import annotations
@@ -53,7 +56,8 @@ class Pace:
     users: sessions to play, or None for the recording as it is.
     window_s: recorded seconds that `users` arrive over; without users, an upper bound.
     first_s: play only the first seconds of the window, at unchanged rate.
-    passes: how often the recording is played, or None for as often as the window holds.
+    passes: how often the whole is played, each time by new clones, or None for as often as the
+    window (of `first_s`, else `window_s`) holds.
     """
 
     speed: float = 1.0
@@ -71,7 +75,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """Requests not yet in due order; times are recorded nanoseconds from the run's start."""
+    """Requests not yet in due order; times are recorded nanoseconds from the run's start.
+
+    Requests of a lane stand in their recorded order.
+    """
 
     due_ns: Column
     row: Column
@@ -80,7 +87,10 @@ class _Draft:
     """Session of each lane."""
     clone: Column
     """0 where a lane is the recorded user itself."""
-    window_ns: int
+    length_ns: int
+    """When the next pass may begin."""
+    window_ns: int | None = None
+    """Nothing is sent after this."""
 
 
 def build_plan(recording: Recording, pace: Pace) -> Plan:
@@ -90,12 +100,13 @@ def build_plan(recording: Recording, pace: Pace) -> Plan:
     """
     recording = _only_playable(recording)
     if len(recording.due_ns) == 0:
-        draft = _Draft(*(np.zeros(0, np.int64) for _ in range(5)), window_ns=0)
-    elif pace.users is not None:
+        none = np.zeros(0, dtype=np.int64)
+        return _finish(recording, _Draft(none, none, none, none, none, 0, 0), pace)
+    if pace.users is not None:
         draft = _draw_sessions(recording, pace, pace.users)
     else:
         draft = _as_recorded(recording, pace)
-    return _finish(recording, draft, pace)
+    return _finish(recording, _repeat(draft, pace), pace)
 
 
 def _only_playable(recording: Recording) -> Recording:
@@ -113,32 +124,27 @@ def _only_playable(recording: Recording) -> Recording:
 
 
 def _as_recorded(recording: Recording, pace: Pace) -> _Draft:
-    """Every user as recorded; each further pass is played by clones with their own identity."""
+    """Every user as recorded, a lane each, however many sessions a user has."""
     due_ns, session = np.asarray(recording.due_ns), np.asarray(recording.session)
     due_ns = due_ns - due_ns[0]
     if pace.arrivals != 1.0:
         due_ns = _compress_starts(due_ns, session, pace.arrivals)
-    length_ns = int(due_ns.max()) + _mean_gap_ns(due_ns)
-    window_ns = _ns(pace.window_s)
-    passes = _passes(pace, length_ns)
-    _check_size(len(due_ns) * passes)
+    _check_size(len(due_ns))
     users = len(recording.user_names)
-    lane = recording.session_user[session]
-    shift = np.repeat(np.arange(passes, dtype=np.int64), len(due_ns))
-    first_session = np.zeros(users, dtype=np.int64)
-    first_session[recording.session_user[::-1]] = np.arange(len(recording.session_user))[::-1]
     return _Draft(
-        due_ns=np.tile(due_ns, passes) + shift * length_ns,
-        row=np.tile(_rows(recording), passes),
-        lane=np.tile(lane, passes) + shift * users,
-        session=np.tile(first_session, passes),
-        clone=np.repeat(np.arange(passes, dtype=np.int64), users),
-        window_ns=window_ns if window_ns is not None else length_ns * passes,
+        due_ns=due_ns,
+        row=_rows(recording),
+        lane=recording.session_user[session].astype(np.int64),
+        session=_first_position(recording.session_user, users),
+        clone=np.zeros(users, dtype=np.int64),
+        length_ns=int(due_ns.max()) + _mean_gap_ns(due_ns),
+        window_ns=_ns(pace.window_s),
     )
 
 
 def _draw_sessions(recording: Recording, pace: Pace, users: int) -> _Draft:
     """`users` sessions, each drawn from the recording, arriving along its own arrival curve."""
+    _check_size(users)
     order = np.argsort(recording.session, kind="stable")
     by_session = np.asarray(recording.session)[order]
     starts = np.flatnonzero(np.r_[True, by_session[1:] != by_session[:-1]])
@@ -146,11 +152,15 @@ def _draw_sessions(recording: Recording, pace: Pace, users: int) -> _Draft:
     due_ns = np.asarray(recording.due_ns)[order]
     start_ns = due_ns[starts]
 
-    drawn, clone = _choose_sessions(len(starts), users, pace.seed)
-    _check_size(int(counts[drawn].sum()))
     curve = np.sort(start_ns) - start_ns.min()
     length_ns = int(curve[-1]) + _mean_gap_ns(curve)
     window_ns = _ns(pace.window_s) or length_ns
+    # A window longer than the trace stretches the curve; a shorter one cuts it, and the sessions.
+    curve, length_ns = curve[curve < window_ns], min(length_ns, window_ns)
+    in_window = np.flatnonzero(start_ns - start_ns.min() < window_ns)
+    choice, clone = _choose_sessions(len(in_window), users, pace.seed)
+    drawn = in_window[choice]
+    _check_size(int(counts[drawn].sum()))
     arrive_ns = arrival_times_ns(curve, length_ns, users, pace.seed) * (window_ns / length_ns)
     arrive_ns = (arrive_ns / pace.arrivals).astype(np.int64)
 
@@ -164,8 +174,39 @@ def _draw_sessions(recording: Recording, pace: Pace, users: int) -> _Draft:
         lane=lane,
         session=by_session[starts][drawn],
         clone=clone,
-        window_ns=window_ns,
+        length_ns=window_ns,
     )
+
+
+def _repeat(draft: _Draft, pace: Pace) -> _Draft:
+    """The draft, pass after pass, each further one played by clones with their own identity."""
+    passes = _passes(pace, draft)
+    if passes == 1:
+        return draft
+    _check_size(len(draft.due_ns) * passes)
+    number = np.arange(passes, dtype=np.int64)
+    shift = np.repeat(number, len(draft.due_ns))
+    lanes = len(draft.session)
+    return replace(
+        draft,
+        due_ns=np.tile(draft.due_ns, passes) + shift * draft.length_ns,
+        row=np.tile(draft.row, passes),
+        lane=np.tile(draft.lane, passes) + shift * lanes,
+        session=np.tile(draft.session, passes),
+        clone=np.tile(draft.clone, passes) + np.repeat(number, lanes) * (draft.clone.max() + 1),
+        length_ns=draft.length_ns * passes,
+    )
+
+
+def _passes(pace: Pace, draft: _Draft) -> int:
+    """How many passes there are to play before the window or the first part of it is over."""
+    ends_ns = [ns for ns in (_ns(pace.first_s), draft.window_ns) if ns is not None]
+    if not ends_ns and pace.passes is None:
+        if pace.window_s is None:
+            raise ValueError("to loop without end is not possible: say how long with a duration")
+        ends_ns = [draft.length_ns]
+    held = -(-min(ends_ns) // draft.length_ns) if ends_ns else pace.passes
+    return max(1, min(n for n in (held, pace.passes) if n is not None))
 
 
 def arrival_times_ns(curve: Column, length_ns: int, users: int, seed: int) -> Column:
@@ -176,7 +217,8 @@ def arrival_times_ns(curve: Column, length_ns: int, users: int, seed: int) -> Co
     """
     draws = (np.arange(users) + unit_array(seed, _DRAW_ARRIVAL, np.arange(users))) / users
     quantiles = np.arange(len(curve) + 1) / len(curve)
-    return np.interp(draws, quantiles, np.r_[curve, length_ns].astype(np.float64))
+    times: Column = np.interp(draws, quantiles, np.r_[curve, length_ns].astype(np.float64))
+    return times
 
 
 def _choose_sessions(sessions: int, users: int, seed: int) -> tuple[Column, Column]:
@@ -190,38 +232,47 @@ def _choose_sessions(sessions: int, users: int, seed: int) -> tuple[Column, Colu
 
 
 def _finish(recording: Recording, draft: _Draft, pace: Pace) -> Plan:
-    limit_ns = min(draft.window_ns, _ns(pace.first_s) or draft.window_ns)
-    inside = draft.due_ns < limit_ns
-    due_ns, row, lane = draft.due_ns[inside], draft.row[inside], draft.lane[inside]
-    order = np.lexsort((row, lane, due_ns))
-    due_ns, row, lane = due_ns[order], row[order], lane[order]
-    wall_ns = (due_ns / pace.speed).astype(np.int64) if pace.is_paced else np.zeros_like(due_ns)
-    lanes = _lanes(recording, draft, lane, wall_ns, pace.seed)
+    ends_ns = (draft.length_ns, draft.window_ns, _ns(pace.first_s))
+    limit_ns = min(end for end in ends_ns if end is not None)
+    inside = np.flatnonzero(draft.due_ns < limit_ns)
+    # Stable, so that requests of a lane that are due at once keep their recorded order.
+    order = inside[np.argsort(draft.due_ns[inside], kind="stable")]
+    wall_ns = _wall_ns(draft.due_ns[order], pace.speed)
+    lanes, lane = _lanes(recording, draft, draft.lane[order], wall_ns, pace.seed)
     return Plan(
         due_ns=wall_ns,
-        row=row.astype(np.uint32),
-        lane=lanes[1].astype(np.uint32),
-        lanes=lanes[0],
-        beyond=int(len(inside) - inside.sum()),
+        row=draft.row[order].astype(np.uint32),
+        lane=lane.astype(np.uint32),
+        lanes=lanes,
+        beyond=len(draft.due_ns) - len(inside),
         unplayable={},
-        trace_ns=int(limit_ns),
+        trace_ns=limit_ns,
     )
+
+
+def _wall_ns(due_ns: Column, speed: float) -> Column:
+    """floor(due / speed), exact for whole speeds however long the trace is; 0 at `max`."""
+    if math.isinf(speed):
+        return np.zeros_like(due_ns)
+    if speed.is_integer():
+        return due_ns // int(speed)
+    return np.asarray(due_ns / speed).astype(np.int64)
 
 
 def _lanes(
     recording: Recording, draft: _Draft, lane: Column, wall_ns: Column, seed: int
 ) -> tuple[Lanes, Column]:
     """Names and gaps of the lanes that play, renumbered by first appearance."""
-    used, first, dense = np.unique(lane, return_index=True, return_inverse=True)
-    rank = np.empty(len(used), dtype=np.int64)
-    rank[np.argsort(first, kind="stable")] = np.arange(len(used))
-    dense = rank[dense]
-    used = used[np.argsort(first, kind="stable")]
+    first = _first_position(lane, len(draft.session), missing=len(lane))
+    used = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(lane))]
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[used] = np.arange(len(used))
+    dense = rank[lane]
     session = draft.session[used]
     user = recording.session_user[session]
     original = tuple(recording.user_names[index] for index in user.tolist())
     clone = _clone_numbers(recording, session, draft.clone[used])
-    names = clone_names(original, clone.tolist(), seed)
+    names = clone_names(original, clone.tolist(), seed, recording.user_names)
     return Lanes(names, original, _gaps_ns(dense, wall_ns, len(used))), dense
 
 
@@ -235,38 +286,37 @@ def _clone_numbers(recording: Recording, session: Column, clone: Column) -> Colu
     counts = np.diff(np.r_[begins, sessions])
     nth = np.empty(sessions, dtype=np.int64)
     nth[order] = np.arange(sessions) - np.repeat(begins, counts)
-    return nth[session] + clone * sessions
+    return np.asarray(nth[session] + clone * sessions)
 
 
 def _gaps_ns(lane: Column, wall_ns: Column, lanes: int) -> Column:
     count = np.bincount(lane, minlength=lanes)
-    first = np.full(lanes, np.iinfo(np.int64).max)
-    last = np.zeros(lanes, dtype=np.int64)
-    np.minimum.at(first, lane, wall_ns)
-    np.maximum.at(last, lane, wall_ns)
-    return np.where(count > 1, (last - first) // np.maximum(count - 1, 1), 0)
+    first, last = np.zeros((2, lanes), dtype=np.int64)
+    # Due times ascend, and of several assignments to one place the last stays.
+    first[lane[::-1]] = wall_ns[::-1]
+    last[lane] = wall_ns
+    return np.asarray((last - first) // np.maximum(count - 1, 1))
+
+
+def _first_position(numbers: Column, count: int, missing: int = 0) -> Column:
+    """Where each of 0..count first stands in `numbers`; `missing` for those that do not."""
+    first = np.full(count, missing, dtype=np.int64)
+    # Of several assignments to one place the last stays.
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
+    return first
 
 
 def _compress_starts(due_ns: Column, session: Column, arrivals: float) -> Column:
     start = np.full(int(session.max()) + 1, np.iinfo(np.int64).max)
     np.minimum.at(start, session, due_ns)
     start_ns = start[session]
-    return (start_ns / arrivals).astype(np.int64) + due_ns - start_ns
+    return np.asarray((start_ns / arrivals).astype(np.int64) + due_ns - start_ns)
 
 
 def _rows(recording: Recording) -> Column:
     if recording.row is not None:
         return recording.row
     return np.arange(len(recording.due_ns), dtype=np.int64)
-
-
-def _passes(pace: Pace, length_ns: int) -> int:
-    if pace.passes is not None:
-        return pace.passes
-    window_ns = _ns(pace.first_s if pace.first_s is not None else pace.window_s)
-    if window_ns is None:
-        raise ValueError("to loop without end is not possible: say how long with a duration")
-    return max(1, -(-window_ns // length_ns))
 
 
 def _check_size(requests: int) -> None:

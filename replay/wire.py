@@ -21,7 +21,11 @@ MAX_HEAD_BYTES = 64 * 1024
 """Larger heads end as `protocol` (nginx and h11 stop at 8 to 100 KiB)."""
 
 _BIG_REQUEST_BYTES = 16 * 1024
-_FRAMED = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
+_FRAMED = re.compile(
+    rb"\r\n(content-length:|transfer-encoding:[^\r\n]*chunked[ \t]*\r)", re.IGNORECASE
+)
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d")
+_END_OF_HEAD = b"\r\n\r\n"
 
 IDLE = -1
 
@@ -30,9 +34,9 @@ class Owner(Protocol):
     """Who is told what became of a connection's request."""
 
     def on_outcome(
-        self, wire: Wire, status: int, failure: Failure, body_bytes: int, done_ns: int
+        self, wire: Wire, index: int, status: int, failure: Failure, body_bytes: int, done_ns: int
     ) -> None:
-        """The request of `wire` ended. `wire.is_open` says whether it can carry another."""
+        """Request `index` of `wire` ended. `wire.is_open` says whether it can carry another."""
 
     def on_closed(self, wire: Wire) -> None:
         """`wire` is gone; called once, after the outcome if one was due."""
@@ -120,15 +124,20 @@ class Wire(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._parse_failed()
             return
-        if self._complete:
+        is_complete = self._complete
+        if (
+            not had_headers
+            # The common answer comes whole, and then its head need not be looked at.
+            and (not is_complete or self._head or len(data) > MAX_HEAD_BYTES)
+            and not self._keep_head(data)
+        ):
+            self.end(Failure.PROTOCOL)
+        elif is_complete:
             self._answered()
-        elif not had_headers:
-            # Kept only while an answer trickles in: the common one comes whole.
-            self._head += data
-            if not self._headers_done and len(self._head) > MAX_HEAD_BYTES:
-                self.end(Failure.PROTOCOL)
 
     def eof_received(self) -> bool:
+        # The transport closes by itself, a moment later: nobody must send on it until then.
+        self.is_open = False
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -150,6 +159,8 @@ class Wire(asyncio.Protocol):
         if self._complete:
             return
         self._status = self._parser.get_status_code()
+        if self._status < 100:
+            raise ValueError("no such status")  # the parser passes it on as its own error
         if self._status >= 200:
             self._headers_done = True
             # Only here and in on_message_complete does the parser still know: afterwards it has
@@ -190,6 +201,17 @@ class Wire(asyncio.Protocol):
         else:
             self._finish(0, Failure.PROTOCOL)
 
+    def _keep_head(self, data: bytes) -> bool:
+        """Add to the head of an answer that trickles in. False when it grows too large."""
+        head = self._head + data
+        if self._headers_done:
+            # Keep the head of the answer alone: no interim answers before it, no body after.
+            while _INTERIM.match(head := head.lstrip(b"\r\n")):
+                head = head.partition(_END_OF_HEAD)[2]
+            head = head[: head.find(_END_OF_HEAD) + len(_END_OF_HEAD)]
+        self._head = head
+        return len(head) <= MAX_HEAD_BYTES
+
     def _is_close_delimited(self) -> bool:
         return self._headers_done and not _FRAMED.search(self._head)
 
@@ -199,12 +221,14 @@ class Wire(asyncio.Protocol):
 
     def _finish(self, status: int, failure: Failure) -> None:
         done_ns = self._now_ns()
+        index = self.index
         body_bytes = self._body_bytes
         # The owner may send the next request from inside the call, so the slate is cleaned first.
         # (`_junk` is not: it always ends the connection.)
+        self.index = IDLE
         self._body_bytes = 0
         self._headers_done = False
         self._complete = False
         if self._head:
             self._head = b""
-        self._owner.on_outcome(self, status, failure, body_bytes, done_ns)
+        self._owner.on_outcome(self, index, status, failure, body_bytes, done_ns)
