@@ -41,6 +41,9 @@ START_IN_NS = 30_000_000
 """Orders have reached every worker before the first request is due."""
 
 TICK_S = 1.0
+AFTER_FLUSH_S = 0.1
+"""Workers hand over their rows on the second; a scorecard drawn just after has them all."""
+
 GRACE_S = 5.0
 """How long what is in flight may still take after the first Ctrl-C."""
 
@@ -169,6 +172,7 @@ class Run:
 
     async def _tick(self) -> None:
         """Once a second: a new scorecard for the screen, the stream and the folder."""
+        await asyncio.sleep(AFTER_FLUSH_S)
         while True:
             await asyncio.sleep(TICK_S)
             elapsed_s = self._elapsed_s()

@@ -184,10 +184,11 @@ class Tally:
 
 
 def is_payment(route: Route) -> bool:
-    """Whether requests of `route` pay: POST to a payments resource of the service `ach`."""
+    """Whether requests of `route` pay: POST to a payments resource of `ach` or an `ach-…`."""
     segments = route.template.lower().split("/")
     is_about_payments = any(segment in ("payment", "payments") for segment in segments)
-    return route.service == PAYMENT_SERVICE and route.method == "POST" and is_about_payments
+    is_rail = route.service.partition("-")[0] == PAYMENT_SERVICE
+    return is_rail and route.method == "POST" and is_about_payments
 
 
 def _counted(codes: Outcomes) -> list[tuple[int, int]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,3 +60,12 @@ def esr(
 def run_folders(cwd: Path) -> list[Path]:
     """The run folders under `cwd/home`, oldest first."""
     return sorted((cwd / "home" / "runs").glob("RUN-*"))
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    """Wait for something that only another process can bring about."""
+    deadline = time.monotonic() + timeout_s
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "it never came about"
+        pause.wait(0.02)

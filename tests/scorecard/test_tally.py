@@ -128,6 +128,8 @@ def test_payments_are_posts_to_a_payments_route_of_ach(make_rows: MakeRows) -> N
     [
         (PAY, True),
         (make_route("ach", "POST", "/v2/payments/{id}/confirm"), True),
+        (make_route("ach-payments", "POST", "/payments"), True),
+        (make_route("achieve", "POST", "/payments"), False),
         (make_route("ach", "GET", "/payments/{id}"), False),
         (make_route("svc", "POST", "/payments"), False),
         (make_route("ach", "POST", "/repayments-plans"), False),

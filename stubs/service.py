@@ -1,0 +1,148 @@
+"""What a stub is: a few routes, each a pure function from what was asked to what is answered.
+
+Floor 1, no sockets and no clock. What a service remembers is bounded (`Memory`), and everything
+that looks random is a draw from (seed, request id). Read next: one file of `services/`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+import orjson
+
+from stubs.latency import LatencyModel
+from switchboard.seeded import mix64, text64, unit
+
+JSON: Final = b"application/json"
+PROBLEM: Final = b"application/problem+json"
+REMEMBERED: Final = 50_000
+
+T = TypeVar("T")
+
+_LATENCY_DRAW: Final = 1
+_CHANCE_DRAW: Final = 2
+
+
+class BadRequestError(Exception):
+    """The caller's body is not what the route takes. `str(error)` says what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request to a stub. `params` are the values of the template's braces."""
+
+    service: str
+    method: str
+    path: str
+    params: Mapping[str, str]
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    request_id: int
+    seed: int
+
+    @property
+    def latency_draw(self) -> float:
+        return unit(self.seed, self.request_id, _LATENCY_DRAW)
+
+    @property
+    def chance(self) -> float:
+        """A draw in [0, 1) that decides how the request fares."""
+        return unit(self.seed, self.request_id, _CHANCE_DRAW)
+
+    def number_for(self, text: str, digits: int) -> str:
+        """A number of `digits` digits that belongs to `text` in this run."""
+        return f"{mix64(self.seed, text64(text)) % 10**digits:0{digits}d}"
+
+    def header(self, name: bytes) -> str:
+        """A header's value, "" when it is missing. `name` in lower case."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises BadRequestError."""
+        try:
+            value = orjson.loads(self.body or b"{}")
+        except orjson.JSONDecodeError as error:
+            raise BadRequestError("the body must be a JSON object") from error
+        if not isinstance(value, dict):
+            raise BadRequestError("the body must be a JSON object")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a stub says. `headers` are more than the content type."""
+
+    status: int
+    body: bytes = b""
+    content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+Handler = Callable[[Asked], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class StubRoute:
+    """One thing that a service can be asked: `/profiles/{citizen}` and who answers it."""
+
+    method: str
+    template: str
+    handler: Handler
+    latency: LatencyModel
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A stubbed service: `svc` also answers for `svc-profile` and every other `svc-…`."""
+
+    name: str
+    title: str
+    routes: Sequence[StubRoute] = field(default_factory=tuple)
+
+
+def answer_json(status: int, /, **fields: Any) -> Answer:
+    """A JSON object as an answer."""
+    return Answer(status, orjson.dumps(fields))
+
+
+def answer_problem(status: int, title: str, detail: str) -> Answer:
+    """An RFC 9457 problem document."""
+    document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return Answer(status, orjson.dumps(document), PROBLEM)
+
+
+def match_template(template: str, path: str) -> dict[str, str] | None:
+    """The values of the braces when `path` fits `template`, segment by segment, else None."""
+    wanted, given = template.split("/"), path.split("/")
+    if len(wanted) != len(given):
+        return None
+    params: dict[str, str] = {}
+    for pattern, segment in zip(wanted, given, strict=True):
+        if pattern.startswith("{") and segment:
+            params[pattern[1:-1]] = segment
+        elif pattern != segment:
+            return None
+    return params
+
+
+class Memory(Generic[T]):
+    """What a service remembers, the oldest forgotten first."""
+
+    def __init__(self, size: int = REMEMBERED) -> None:
+        self._size = size
+        self._kept: OrderedDict[str, T] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, key: str) -> T | None:
+        return self._kept.get(key)
+
+    def put(self, key: str, value: T) -> None:
+        self._kept[key] = value
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._size:
+            self._kept.popitem(last=False)
