@@ -21,7 +21,8 @@ _LINE_AROUND: Final = len("  HTTP/1.1\r\n")
 _NAMES_HELD: Final = 1_024
 _VALUES_HELD: Final = 512
 _VALUE_HELD: Final = 200
-_PLAIN_ID: Final = re.compile(r"[0-9a-f-]+")
+_is_plain_id = re.compile(r"[0-9a-f-]+").fullmatch
+"""Hexadecimal numbers and UUIDs are harmless, and hardly ever come back: not worth a cache."""
 _CONNECTION: Final = {"close": "", "Close": "", "keep-alive": "", "Keep-Alive": ""}
 CONTENT_TYPE_JSON = "content-type: application/json\r\n"
 
@@ -72,9 +73,12 @@ class HeaderCache:
                     continue
                 line = known.get(value)
                 if line is None:
-                    line = _judge(name, value, known)
-                    if line is None:
-                        return None
+                    if _is_plain_id(value) and known is not _CONNECTION:
+                        line = f"{name}: {value}\r\n"
+                    else:
+                        line = _judge(name, value, known)
+                        if line is None:
+                            return None
                 lines += line
         except TypeError:  # a list or an object instead of a text
             return None
@@ -93,8 +97,6 @@ class HeaderCache:
 def _judge(name: str, value: Any, known: dict[str, str]) -> str | None:
     if type(value) is not str or known is _CONNECTION:  # which names headers that must go too
         return None
-    if _PLAIN_ID.fullmatch(value):  # hexadecimal or a UUID: harmless, and hardly ever comes back
-        return f"{name}: {value}\r\n"
     line = header_line(name, value)
     # Only what is kept is remembered: a secret must not live on in a cache.
     if line is not None and len(value) <= _VALUE_HELD:

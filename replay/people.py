@@ -11,7 +11,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Final
 
@@ -36,7 +35,7 @@ IDLE_NS: Final = 30 * 60 * 1_000_000_000
 
 USER, SESSION, CLIENT = 0, 1, 2
 """Where a user's key comes from; equal texts of two kinds are two users."""
-_SALT: Final = (b"u", b"s", b"c")
+_SALT: Final = (0, 0x5DEE_CE66_D1CE_4E5B, 0x2545_F491_4F6C_DD1D)
 
 
 class Refs:
@@ -46,30 +45,36 @@ class Refs:
         self.count = 0
         self.emptied = False
         self.cache: tuple[dict[str, int], ...] = ({}, {}, {})
-        self.hashes = array("Q")
+        self.hashes = array("q")
         self.lengths = array("I")
         self.kinds = bytearray()
         self.texts = bytearray()
 
     def number(self, kind: int, text: str) -> int:
-        """The number of this name. The hot path looks into `cache[kind]` first."""
+        """The number of this name."""
         known = self.cache[kind].get(text)
-        if known is not None:
-            return known
-        data = text.encode("utf-8", "surrogatepass")
-        digest = blake2b(_SALT[kind] + data, digest_size=8).digest()
-        # Clients are told apart by hash alone: an address must not reach the disk.
+        return self.new_number(kind, text) if known is None else known
+
+    def new_number(self, kind: int, text: str) -> int:
+        """A number for a name that is not in the cache."""
+        number = self.count
+        # Python's own hash, keyed afresh in each process, only ever says which names are equal;
+        # clients are told apart by it alone, so that no address reaches the disk.
+        self.hashes.append(hash(text) ^ _SALT[kind])
         kept = text[:MAX_NAME].encode("utf-8", "replace") if kind != CLIENT else b""
-        self.hashes.append(int.from_bytes(digest, "little"))
         self.lengths.append(len(kept))
         self.kinds.append(kind)
         self.texts += kept
-        if len(text) <= MAX_NAME:
-            self._remember(self.cache[kind], text)
-        else:
-            self.emptied = True  # it will get another number next time
-        self.count += 1
-        return self.count - 1
+        self.count = number + 1
+        if len(text) > MAX_NAME:
+            self.emptied = True  # it is not held, and will get another number next time
+            return number
+        cache = self.cache[kind]
+        if len(cache) >= CACHED:
+            cache.clear()
+            self.emptied = True
+        cache[text] = number
+        return number
 
     def spill(self, writer: TapeWriter, name: str) -> None:
         """Append what is known of the numbers so far to files, and forget it; the caches stay."""
@@ -77,17 +82,11 @@ class Refs:
         writer.append_bytes(f"{name}.length.spill", self.lengths.tobytes())
         writer.append_bytes(f"{name}.kind.spill", self.kinds)
         writer.append_bytes(f"{name}.text.spill", self.texts)
-        self.hashes, self.lengths = array("Q"), array("I")
+        self.hashes, self.lengths = array("q"), array("I")
         self.kinds.clear()
         self.texts.clear()
         if self.emptied:
             writer.append_bytes(f"{name}.emptied.spill", b"")
-
-    def _remember(self, cache: dict[str, int], text: str) -> None:
-        if len(cache) >= CACHED:
-            cache.clear()
-            self.emptied = True
-        cache[text] = self.count
 
 
 class UserRefs:
@@ -102,14 +101,14 @@ class UserRefs:
         """By name, else by session, else by client; NONE for a user of one request."""
         if user is not None:
             known = self._named.get(user)
-            return self._users.number(USER, user) if known is None else known
+            return self._users.new_number(USER, user) if known is None else known
         if session is not None:
             return self._users.number(SESSION, session)
         return NONE if client is None else self._users.number(CLIENT, client)
 
     def session(self, session: str) -> int:
         known = self._known_sessions.get(session)
-        return self._sessions.number(SESSION, session) if known is None else known
+        return self._sessions.new_number(SESSION, session) if known is None else known
 
     def spill(self, writer: TapeWriter, *, everything: bool = False) -> None:
         for name, refs in (("users", self._users), ("sessions", self._sessions)):
@@ -129,8 +128,8 @@ class Known:
         """No name has two numbers: the cache was never emptied."""
         return not (self._folder / f"{self._name}.emptied.spill").exists()
 
-    def hashes(self) -> U64:
-        return np.fromfile(self._path("hash"), "<u8")
+    def hashes(self) -> I64:
+        return np.fromfile(self._path("hash"), np.int64)
 
     def kinds(self) -> U8:
         return np.fromfile(self._path("kind"), "u1")

@@ -35,6 +35,7 @@ class Places:
         self._routes: dict[tuple[str, str, str], int] = {}
         self._host_cache: dict[str, tuple[int, str]] = {}
         self._path_cache: dict[tuple[str, str, str], int] = {}
+        self._queries: set[str] = set()
         self._labels: dict[str, str] = {}
 
     def locate(
@@ -49,13 +50,17 @@ class Places:
             label = self._labels.get(service) or self._new_label(service)
         if len(target) > MAX_TARGET:
             raise EventError("url too long")
-        path, mark, _ = target.partition("?")
+        path, mark, query = target.partition("?")
         # Segments of digits alone are always ids, so paths that differ in them share an entry.
         key = (label, method, _DIGITS.sub("/{id}", path))
         route = self._path_cache.get(key)
-        if route is not None and not mark:  # known to be harmless
+        if route is not None and (not mark or query in self._queries):  # known to be harmless
             return host, route, target
         safe = safe_target(target)
+        if safe == target and len(query) <= _HELD_LENGTH:
+            if len(self._queries) >= _HELD:
+                self._queries.clear()
+            self._queries.add(query)
         if len(safe) > MAX_TARGET:  # what replaces a secret may be longer than it was
             raise EventError("url too long")
         return host, self._new_path(key, path) if route is None else route, safe

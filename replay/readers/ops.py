@@ -31,7 +31,6 @@ NOT_JSON: Final = "not JSON"
 _JSON_LINE: Final = "\nContent-Type: application/json\r"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HELD: Final = 4_096
-_NUMBERS: Final = frozenset({int, float})
 _STEPS: Final[dict[int, int]] = {digits: 10 ** (9 - digits) for digits in (3, 6, 9)}
 """Nanoseconds of the last digit of a fraction of a second, by how many digits it has."""
 
@@ -75,11 +74,21 @@ class FastOps:
         if type(value) is not dict:
             return False
         get = value.get
-        stamp = self._stamp(get("ts"))
-        method, url = get("method"), get("url")
-        if stamp is None or type(method) is not str or type(url) is not str:
+        ts, method, url = get("ts"), get("method"), get("url")
+        if type(method) is not str or type(url) is not str:
             return False
-        if method not in _METHODS:
+        if type(ts) is str:
+            second = self._seconds.get(ts[:19])
+            if second is None:
+                return self._learn_second(ts)
+            digits = ts[20:-1] if ts[-1] == "Z" else ts[20:-6] if ts[-6:] == "+00:00" else ""
+            step = _STEPS.get(len(digits))
+            if step is None or ts[19] != "." or not (digits.isdigit() and digits.isascii()):
+                return False
+            stamp = second + int(digits) * step
+        elif type(ts) is int and EARLIEST_NS <= ts < LATEST_NS:
+            stamp = ts
+        else:
             return False
         if url[:1] == "/":
             authority, target = "", url
@@ -92,14 +101,22 @@ class FastOps:
         if not (target.isascii() and target.isprintable()) or " " in target or "#" in target:
             return False
         user, session, service = get("user"), get("session"), get("service")
-        if not _are_names(user, session, service):
-            return False
+        try:
+            # As a rule all three are plain texts, and one look at them together is enough.
+            together: Any = user + session + service  # type: ignore[operator]
+            if not together.isprintable() or not (user and session and service):
+                return False
+        except (TypeError, AttributeError):
+            if not _are_names(user, session, service):
+                return False
         status, wait = get("status"), get("wait_ms")
         if status is not None and (type(status) is not int or not 100 <= status <= 999):
             return False
-        if wait is not None and (type(wait) not in _NUMBERS or not 0 <= wait <= MAX_MS):
+        if wait is not None and (
+            (type(wait) is not float and type(wait) is not int) or not 0 <= wait <= MAX_MS
+        ):
             return False
-        if "delay" in value or "body_b64" in value:
+        if method not in _METHODS or "delay" in value or "body_b64" in value:
             return False
         headers, body = get("headers"), get("body")
         lines = "" if headers is None else self._headers.lines(headers)
@@ -114,34 +131,30 @@ class FastOps:
             if not (_JSON_LINE in lines or has_content_type(lines)):
                 lines += CONTENT_TYPE_JSON
         self._add(
-            stamp, method, authority, target, user, session, service, lines, data, status, wait
+            stamp,
+            method,
+            authority,
+            target,
+            user,
+            session,
+            service,
+            lines,
+            data,
+            status,
+            wait,
         )
         return True
 
-    def _stamp(self, ts: object) -> int | None:
-        """Epoch ns of a stamp whose second was seen before, or of an integer."""
-        if not isinstance(ts, str):
-            # By type, since True is an int too.
-            return ts if type(ts) is int and EARLIEST_NS <= ts < LATEST_NS else None
-        second = self._seconds.get(ts[:19])
-        if second is None:
-            self._learn_second(ts)
-            return None
-        digits = ts[20:-1] if ts[-1] == "Z" else ts[20:-6] if ts[-6:] == "+00:00" else ""
-        step = _STEPS.get(len(digits))
-        if step is None or ts[19] != "." or not digits.isdigit() or not digits.isascii():
-            return None
-        return second + int(digits) * step
-
-    def _learn_second(self, ts: str) -> None:
+    def _learn_second(self, ts: str) -> bool:
         """Remember the second of a stamp that `parse_ts` accepts; its event goes the long way."""
         try:
             stamp = parse_ts(f"{ts[:19]}Z")
         except EventError:
-            return
+            return False
         if len(self._seconds) >= _HELD:
             self._seconds.clear()
         self._seconds[ts[:19]] = stamp
+        return False
 
     def _learn_authority(self, url: str, cut: int) -> bool:
         """Remember the host of a URL that `parse_event` accepts; its event goes the long way."""
@@ -158,16 +171,11 @@ class FastOps:
         return False
 
 
-def _are_names(user: Any, session: Any, service: Any) -> bool:
-    """True when each is None or a plain text, as nearly all are; anything else is looked at."""
-    try:
-        if user and session and service:
-            return bool((user + session + service).isprintable())
-    except (TypeError, AttributeError):
-        return False
+def _are_names(*names: object) -> bool:
+    """True when each is None or a plain text; anything else is looked at more closely."""
     return all(
-        name is None or (type(name) is str and name != "" and name.isprintable())
-        for name in (user, session, service)
+        name is None or (isinstance(name, str) and name != "" and name.isprintable())
+        for name in names
     )
 
 
