@@ -1,0 +1,169 @@
+"""What the README tells a newcomer to type is typed here, in its order, in one folder.
+
+Every line of every ```console block is dealt with by name: `esr...` lines run as installed, only
+shorter; `make` lines must name a target; `docker` lines must fit the Dockerfile. A line of any
+other kind fails, so nothing in the README goes unread.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scenarios.units import parse_duration
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SCRIPTS = ("esr", "hms-esr", "esr-replay")
+TIMEOUT_S = 60
+
+# A replay of the README is cut to this much recorded time, so that the suite stays quick.
+SHORT = "2s"
+PASS, VOID = 0, 98
+
+# The log that the README calls access.log.
+ACCESS_LOG = """\
+198.51.100.7 - - [15/Mar/2020:14:00:00 +0000] "GET / HTTP/1.1" 200 512 "-" "Mozilla/5.0"
+198.51.100.8 - - [15/Mar/2020:14:00:00 +0000] "GET /help HTTP/1.1" 200 128 "-" "Mozilla/5.0"
+198.51.100.7 - - [15/Mar/2020:14:00:01 +0000] "POST /apply HTTP/1.1" 302 0 "-" "Mozilla/5.0"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line that starts with `$ `: its words, and the exit code it promises."""
+
+    text: str
+    words: tuple[str, ...]
+    exits: int
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def command(self) -> str:
+        return self.words[0]
+
+    @property
+    def is_replay(self) -> bool:
+        return self.command == "esr-replay" or self.words[1:2] in [("replay",), ("start",)]
+
+
+def parse_line(text: str) -> Line:
+    promised = re.search(r"#\s*exits (\d+)", text)
+    return Line(text, tuple(shlex.split(text, comments=True)), int(promised[1]) if promised else 0)
+
+
+def console_lines(page: str) -> list[Line]:
+    """Every command of a page's ```console blocks, in order; other lines there are output."""
+    blocks = re.findall(r"^```console\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    typed = [line for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    return [parse_line(line.removeprefix("$ ")) for line in typed]
+
+
+def shortened(words: tuple[str, ...], free_port: int) -> list[str]:
+    """The same replay, cut to SHORT of recorded time, and served on a free port if at all."""
+    kept = list(words)
+    if "--duration" in kept:
+        place = kept.index("--duration") + 1
+        kept[place] = min(kept[place], SHORT, key=parse_duration)
+    else:
+        kept += ["--duration", SHORT]
+    return [f"--serve=127.0.0.1:{free_port}" if word == "--serve" else word for word in kept]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def run(line: Line, folder: Path) -> subprocess.CompletedProcess[str]:
+    words = shortened(line.words, free_port()) if line.is_replay else list(line.words)
+    script = Path(sys.executable).parent / words[0]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ESR_")}
+    return subprocess.run(
+        [str(script), *words[1:]], cwd=folder, env={**clean, "NO_COLOR": "1"}, timeout=TIMEOUT_S,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+LINES = console_lines(README)
+
+
+def test_esr_lines_do_what_the_readme_says(tmp_path: Path) -> None:
+    """In order and in one folder: `esr runs` shows the runs of the lines before it."""
+    (tmp_path / "access.log").write_text(ACCESS_LOG)
+    lines = [line for line in LINES if line.command in SCRIPTS]
+    assert lines
+    for line in lines:
+        ran = run(line, tmp_path)
+        # Whether this machine was quiet enough for a faithful replay is not the README's promise.
+        allowed = {line.exits, VOID} if line.is_replay and line.exits == PASS else {line.exits}
+        assert ran.returncode in allowed, f"{line}\n{ran.stdout}\n{ran.stderr}"
+        assert "Traceback" not in ran.stderr, line
+        assert ran.stdout or ran.stderr, f"{line} says nothing"
+    assert list((tmp_path / ".esr/runs").glob("RUN-*/scorecard.json"))
+
+
+def test_make_lines_name_targets() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    asked = [word for line in LINES if line.command == "make" for word in line.words[1:]]
+    assert asked
+    assert set(asked) <= targets
+
+
+def test_docker_lines_fit_the_dockerfile() -> None:
+    """The container's words are those of `esr`, and the folder it mounts is where it works."""
+    text = (ROOT / "Dockerfile").read_text()
+    (ran,) = [line for line in LINES if line.words[:2] == ("docker", "run")]
+    after_image = ran.words[ran.words.index("hms-esr") + 1 :]
+    mounted = ran.words[ran.words.index("-v") + 1].rpartition(":")[2]
+    assert 'ENTRYPOINT ["esr"]' in text
+    assert f"\nWORKDIR {mounted}\n" in text
+    assert after_image[0] == "replay"
+
+
+def test_every_line_is_of_a_kind_that_is_read_here() -> None:
+    assert {line.command for line in LINES} <= {*SCRIPTS, "make", "docker"}
+
+
+def test_every_block_is_a_known_language() -> None:
+    """A command in an unmarked block would escape these tests."""
+    assert set(re.findall(r"^```(\w*)$", README, re.MULTILINE)) - {""} <= {
+        "console",
+        "yaml",
+        "text",
+    }
+    assert README.count("\n```\n") * 2 == len(re.findall(r"^```", README, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("esr-replay", "x"), ["esr-replay", "x", "--duration", "2s"]),
+        (("esr-replay", "x", "--duration", "1m"), ["esr-replay", "x", "--duration", "2s"]),
+        (("esr-replay", "x", "--duration", "500ms"), ["esr-replay", "x", "--duration", "500ms"]),
+        (("esr-replay", "x", "--serve"),
+         ["esr-replay", "x", "--serve=127.0.0.1:7", "--duration", "2s"]),
+    ],
+    ids=["no window", "a long window", "a short window", "served"],
+)  # fmt: skip
+def test_a_replay_is_shortened(words: tuple[str, ...], expected: list[str]) -> None:
+    assert shortened(words, 7) == expected
+
+
+def test_a_promised_exit_code_is_read() -> None:
+    assert parse_line("esr-replay x   # refused: exits 97").exits == 0
+    assert parse_line("esr-replay x   # exits 97") == Line(
+        "esr-replay x   # exits 97", ("esr-replay", "x"), 97
+    )
