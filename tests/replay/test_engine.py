@@ -193,7 +193,7 @@ class Play:
         engine.start(T0)
         while self._turn(engine, until_ms):
             # A handshake takes some turns of the loop, but no time.
-            while sum(not task.done() for task in tasks) > self.under_way:
+            while sum(not task.done() for task in tasks) > self.under_way:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             self.most_open = max(self.most_open, *(len(pool.wires) for pool in pools))
         for task in tasks:

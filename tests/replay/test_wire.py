@@ -289,9 +289,10 @@ def test_a_connection_carries_one_request_after_the_other(
     wire.connection_lost(None)
     assert [outcome[2] for outcome in owner.outcomes] == [Failure.NONE, Failure.NONE]
     assert [outcome[0] for outcome in owner.outcomes] == [5, 6]
-    assert owner.outcomes[1][3] == {GET: {TO_THE_END: 15, OK: 2}, HEAD: {OK_HEAD: 0}}[second[0]][
-        second[1]
-    ]
+    assert (
+        owner.outcomes[1][3]
+        == {GET: {TO_THE_END: 15, OK: 2}, HEAD: {OK_HEAD: 0}}[second[0]][second[1]]
+    )
 
 
 def test_head_leaves_a_parser_that_reads_the_next_answer() -> None:
@@ -344,11 +345,10 @@ def test_the_repr_shows_the_state() -> None:
     assert repr(wire) == "<Wire closed, idle>"
 
 
-ANSWERS = st.sampled_from(
-    [OK, CHUNKED, CHUNKED_CUT, TO_THE_END, CUT, NO_CONTENT, NOT_MODIFIED, CONTINUE, EARLY_HINTS]
-    + [SWITCHING, CLOSES, OLD, OLD_KEPT, OK_HEAD, *(answer[:200] for answer in PROTOCOL.values())]
-)
-STREAMS = st.lists(st.one_of(ANSWERS, st.binary(max_size=30)), max_size=5).map(b"".join)
+GOOD = st.sampled_from([OK, CHUNKED, NO_CONTENT, NOT_MODIFIED, OLD_KEPT, OK_HEAD, CONTINUE])
+LAST = st.sampled_from([TO_THE_END, CUT, CHUNKED_CUT, CLOSES, OLD, EARLY_HINTS])
+BAD = st.sampled_from([answer[:200] for answer in PROTOCOL.values()])
+STREAMS = st.lists(st.one_of(GOOD, LAST, BAD, st.binary(max_size=30)), max_size=5).map(b"".join)
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
