@@ -16,8 +16,7 @@ import typer
 
 from hms_esr import __version__
 from hms_esr.exits import INTERRUPTED, run_guarded
-
-DEFAULT_SERVE = "127.0.0.1:8420"
+from hms_esr.serving import DEFAULT_SERVE
 
 app = typer.Typer(
     name="esr",

@@ -56,9 +56,9 @@ def _check_writable(path: Path) -> None:
 
 def replay_command(options: RunOptions, *, json_file: str | None, serve: str | None) -> int:
     """Play a scenario; the exit code says how it went."""
-    from hms_esr.api.server import parse_serve
     from hms_esr.preparation import prepare
     from hms_esr.runner import play
+    from hms_esr.serving import parse_serve
 
     out = JsonOut(json_file)
     address = parse_serve(serve, os.environ) if serve else None

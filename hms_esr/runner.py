@@ -21,8 +21,6 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
-from hms_esr.api.score import ScoreBoard, score_app
-from hms_esr.api.server import ServeAddress, bind, make_server
 from hms_esr.exits import EXIT_OF_VERDICT, INTERRUPTED
 from hms_esr.interlock import Interlock
 from hms_esr.jobs import make_jobs, save_parts
@@ -30,6 +28,8 @@ from hms_esr.judge import Judge
 from hms_esr.preparation import Preparation
 from hms_esr.run_writer import RunWriter
 from hms_esr.sandbox import open_sandbox
+from hms_esr.score_board import ScoreBoard
+from hms_esr.serving import ServeAddress, bind
 from hms_esr.terminal import View, choose_view, print_result
 from replay.complete import complete_rows
 from replay.fleet import Fleet
@@ -91,6 +91,10 @@ async def _serving(
     if listener is None:
         yield
         return
+    # A web server takes a while to import; runs that serve nothing do without.
+    from hms_esr.api.score import score_app
+    from hms_esr.api.server import make_server
+
     server = make_server(score_app(board, token))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve(sockets=[listener]))
@@ -149,15 +153,17 @@ class Run:
         prep, writer = self._prep, self._writer
         self._enter("starting")
         self._parts = save_parts(prep, writer.scratch)
-        async with open_sandbox(prep, writer.scratch) as sandbox:
-            self._interlock.open(sandbox)
-            jobs = make_jobs(prep, sandbox, writer.scratch, writer.run_id, GRACE_S)
-            async with asyncio.TaskGroup() as tasks:
-                try:
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                # Workers and gateway come up side by side: each takes a moment.
+                await self._fleet.spawn(prep.options.workers, writer.folder, tasks)
+                async with open_sandbox(prep, writer.scratch) as sandbox:
+                    self._interlock.open(sandbox)
+                    jobs = make_jobs(prep, sandbox, writer.scratch, writer.run_id, GRACE_S)
                     await self._fleet.start(jobs, writer.folder, tasks)
                     await self._play()
-                finally:
-                    await self._fleet.close()
+            finally:
+                await self._fleet.close()
 
     async def _play(self) -> None:
         self._t0_ns = time.monotonic_ns() + START_IN_NS

@@ -67,16 +67,23 @@ class Fleet:
             if not m.is_finished and m.process.returncode is not None
         )
 
-    async def start(self, jobs: Sequence[Job], logs: Path, tasks: asyncio.TaskGroup) -> None:
-        """Start a process a job and wait until all are connected to their targets.
+    async def spawn(self, count: int, logs: Path, tasks: asyncio.TaskGroup) -> None:
+        """Start the processes that are missing; `start` does it too, but they take a moment.
 
         logs: folder for `worker-<n>.log`, what a worker wrote to standard error.
-        Raises UpstreamError when a target cannot be reached, or a worker did not come up.
         """
-        for number, job in enumerate(jobs):
+        for number in range(len(self._members), count):
             member = await self._spawn(number, logs)
             self._members.append(member)
             self._readers.append(tasks.create_task(self._read(member)))
+
+    async def start(self, jobs: Sequence[Job], logs: Path, tasks: asyncio.TaskGroup) -> None:
+        """Give each worker its job and wait until all are connected to their targets.
+
+        Raises UpstreamError when a target cannot be reached, or a worker did not come up.
+        """
+        await self.spawn(len(jobs), logs, tasks)
+        for member, job in zip(self._members, jobs, strict=True):
             self._tell(member, **job.to_json())
         ready = asyncio.gather(*(member.ready for member in self._members))
         try:

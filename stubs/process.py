@@ -6,7 +6,6 @@ leaves an orphan.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import selectors
 import subprocess
@@ -18,8 +17,6 @@ from types import TracebackType
 from typing import Self
 
 from switchboard.errors import UpstreamError
-
-STOP_TIMEOUT_S = 3.0
 
 
 @dataclass(slots=True)
@@ -44,7 +41,9 @@ class StubProcess:
 
         Raises UpstreamError with what the child said when it does not come up in time.
         """
-        command = [sys.executable, "-m", "stubs.gateway", "--with-parent", "--seed", str(seed)]
+        # -P: whatever lies in the user's folder must not be taken for one of our modules.
+        command = [sys.executable, "-P", "-m", "stubs.gateway", "--with-parent"]
+        command += ["--seed", str(seed)]
         if answers is not None:
             command += ["--answers", str(answers)]
         # The command is our own interpreter and our own module.
@@ -70,7 +69,7 @@ class StubProcess:
         self.stop()
 
     def stop(self) -> None:
-        """Ask it to end, then make it. Harmless when it has ended already."""
+        """End it now: it keeps nothing that could be lost. Harmless when it has ended already."""
         _end(self.process)
 
 
@@ -102,14 +101,8 @@ def _last_words(process: subprocess.Popen[bytes]) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        if process.stdin is not None:
-            process.stdin.close()
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for stream in (process.stdout, process.stderr):
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             stream.close()

@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from hms_esr.api.score import ScoreBoard, score_app
-from hms_esr.api.server import ServeError, parse_serve
+from hms_esr.api.score import score_app
+from hms_esr.score_board import ScoreBoard
+from hms_esr.serving import ServeError, parse_serve
 
 Message = dict[str, Any]
 
