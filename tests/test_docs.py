@@ -13,6 +13,9 @@ import typer
 
 import hms_esr
 from hms_esr.cli import app, replay_app
+from replay.readers.sniff import FORMATS
+from replay.tape import BLOB, COLUMNS, USER_NAMES, column_file
+from stubs.services import all_services
 
 ROOT = Path(__file__).parents[1]
 CLI_PAGE = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
@@ -162,6 +165,22 @@ GLOSSARY_WORDS = (
 def test_the_glossary_has_every_word_once(word: str) -> None:
     text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
     assert text.count(f"**{word}**:") == 1
+
+
+@pytest.mark.parametrize("file", [*map(column_file, COLUMNS), BLOB, USER_NAMES])
+def test_every_file_of_a_tape_is_documented(file: str) -> None:
+    assert f"\n| `{file}` |" in (ROOT / "docs/tape.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_trace_format_is_named_on_the_command_lines_page(name: str) -> None:
+    assert f"`{name}`" in CLI_PAGE
+
+
+def test_every_stub_is_documented() -> None:
+    page = (ROOT / "docs/stubs.md").read_text(encoding="utf-8")
+    routes = [f"`{r.method} {r.template}`" for service in all_services() for r in service.routes]
+    assert [route for route in routes if route not in page] == []
 
 
 def test_the_changelog_has_room_for_what_comes_next() -> None:
