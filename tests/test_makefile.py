@@ -330,10 +330,17 @@ def test_every_target_is_understood_by_make(target: str) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_ci_runs_make_test() -> None:
-    script = ROOT / ".ci/run"
-    commands = [
-        line for line in script.read_text().splitlines() if line.startswith(("make", "exec make"))
-    ]
-    assert os.access(script, os.X_OK)
-    assert [line.split(" 2>")[0] for line in commands] == ["make test"]
+@pytest.mark.parametrize("status", [0, 2])
+def test_ci_runs_make_test_and_has_its_status(tmp_path: Path, status: int) -> None:
+    make_command(
+        tmp_path / "make",
+        f'echo "make $*: $(/bin/pwd)"; echo warned >&2; echo "= 1 passed ="\n'
+        f'echo "make: *** [Makefile:1: test] Error 1" >&2; exit {status}',
+    )
+    ran = subprocess.run(
+        [str(ROOT / ".ci/run")], cwd=tmp_path, env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == status
+    assert ran.stdout == f"make test: {ROOT}\n= 1 passed =\n"
+    assert ran.stderr == "warned\n"
