@@ -481,5 +481,9 @@ def _move_into_place(built: Path, folder: Path) -> None:
     # A full folder cannot be renamed over: the old tape steps aside for a moment.
     aside = built.with_suffix(".old")
     folder.rename(aside)
-    built.rename(folder)
+    try:
+        built.rename(folder)
+    except BaseException:
+        aside.rename(folder)
+        raise
     shutil.rmtree(aside, ignore_errors=True)

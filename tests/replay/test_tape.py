@@ -165,5 +165,11 @@ def test_the_account_of_a_tape_survives_the_disk(tmp_path: Path) -> None:
         assert tape.info.account == Account(entries=3, used=3, format="records")
 
 
+def test_every_file_of_a_tape_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tape.md").read_text()
+    for file in (*map(column_file, COLUMNS), "requests.bin", "users.bin", "tape.json"):
+        assert f"`{file}`" in page
+
+
 def test_rfc3339_keeps_nanoseconds() -> None:
     assert rfc3339(1_584_273_600_000_000_007) == "2020-03-15T12:00:00.000000007Z"
