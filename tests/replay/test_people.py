@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,14 @@ NAMES = st.sampled_from([None, "a", "b", "c", "d", "x" * 300])
     cached=st.sampled_from([1, 2, 1_000]),
 )
 def test_names_are_one_however_often_the_cache_was_emptied(
-    tmp_path_factory: pytest.TempPathFactory,
     rows: list[tuple[str | None, str | None, str | None]],
     cached: int,
 ) -> None:
-    folder = tmp_path_factory.mktemp("people") / "tape"
-    with pytest.MonkeyPatch.context() as patch, TapeWriter(folder) as writer:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        pytest.MonkeyPatch.context() as patch,
+        TapeWriter(Path(folder) / "tape") as writer,
+    ):
         patch.setattr(people, "CACHED", cached)
         refs = UserRefs()
         user_ref, session_ref = [], []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,15 +61,15 @@ def test_what_lies_packed_is_read_whatever_its_name(
     repeat=st.sampled_from([1, 4_000]),
 )
 def test_any_bytes_come_back_as_lines(
-    tmp_path_factory: pytest.TempPathFactory,
     data: bytes,
     pack: Callable[[bytes], bytes],
     repeat: int,
 ) -> None:
-    path = tmp_path_factory.mktemp("any") / "x"
-    whole = b"{" + data.replace(b"\xef", b"") * repeat  # a first byte that is no magic
-    path.write_bytes(pack(whole))
-    lines, damage, _ = read(path)
+    whole = b"{" + data * repeat  # a first byte that is no magic
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x"
+        path.write_bytes(pack(whole))
+        lines, damage, _ = read(path)
     expected = whole.split(b"\n")
     assert lines == (expected if expected[-1] else expected[:-1])
     assert damage is None
