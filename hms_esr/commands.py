@@ -17,6 +17,7 @@ from hms_esr.options import RunOptions
 from hms_esr.preparation import UsageError
 
 STDOUT = "-"
+PIPED_WIDTH = 110
 
 
 class JsonOut:
@@ -30,7 +31,11 @@ class JsonOut:
     @property
     def console(self) -> Console:
         """Where words for people go."""
-        return Console(stderr=self._target == STDOUT)
+        console = Console(stderr=self._target == STDOUT)
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            # Nobody's window is 80 columns wide behind a pipe.
+            console.width = PIPED_WIDTH
+        return console
 
     def write(self, value: Mapping[str, Any]) -> None:
         """Raises OSError when the file cannot be written."""

@@ -88,11 +88,11 @@ def print_runs(console: Console, found: Sequence[RunSummary], folder: Path) -> N
     if not found:
         console.print(f"no runs in {folder}: start one with esr-replay stimulus_2020 --speed 60x")
         return
-    table = Table(box=None, padding=(0, 2), header_style="dim")
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
     for heading in ("run", "scenario", "state", "verdict"):
         table.add_column(heading, no_wrap=True)
     for heading in ("sent", "errors", "p95 ms"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for run in found:
         verdict = Text(run.verdict or "–", style=VERDICT_STYLES.get(run.verdict or "", "dim"))
         table.add_row(

@@ -53,6 +53,8 @@ class Result:
     """How a run ended. `card` is the final scorecard's JSON object."""
 
     card: Scorecard
+    notes: tuple[str, ...]
+    """What the certificate wants a reader to know."""
     exit_code: int
 
 
@@ -74,7 +76,7 @@ def play(
         raise _first(group) from group
     view.close()
     result = run.conclude()
-    print_result(console, result.card, writer.folder, writer.losses)
+    print_result(console, result.card, result.notes, writer.folder, writer.losses)
     return result
 
 
@@ -146,8 +148,8 @@ class Run:
         self._enter(state)
         self.board.publish(card)
         if self._interrupts:
-            return Result(card, INTERRUPTED)
-        return Result(card, EXIT_OF_VERDICT[card["verdict"] or "void"])
+            return Result(card, certificate.notes, INTERRUPTED)
+        return Result(card, certificate.notes, EXIT_OF_VERDICT[card["verdict"] or "void"])
 
     async def _fly(self) -> None:
         prep, writer = self._prep, self._writer

@@ -5,7 +5,7 @@ Everything is drawn from the scorecard's JSON, so the screen cannot know more th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -211,12 +211,21 @@ def choose_view(console: Console, title: str, trace_ns: int, wall_s: float | Non
     return LineView(console, wall_s or 0.0)
 
 
-def print_result(console: Console, card: Card, folder: Path, losses: str | None) -> None:
-    """The last word: the whole scorecard, the verdict and where everything is."""
+def print_result(
+    console: Console, card: Card, notes: Sequence[str], folder: Path, losses: str | None
+) -> None:
+    """The last word: the whole scorecard, the verdict and where everything is.
+
+    notes: what the certificate wants a reader to know.
+    losses: what could not be written, or None.
+    """
     trace_s = float(card["trace_time_s"] or 0.0)
     console.print(draw_panel(str(card["scenario"]), card, trace_s))
     console.print(verdict_line(card), soft_wrap=True)
-    console.print(Text(str(card["notes"])), soft_wrap=True)
+    if card["verdict"] == "pass":
+        console.print(Text(str(card["notes"])), soft_wrap=True)
+    for note in notes:
+        console.print(Text(f"Note: {note}.", style="dim"), soft_wrap=True)
     if losses is not None:
         console.print(Text(losses, style="yellow"), soft_wrap=True)
     console.print(Text(f"run folder  {folder}"), soft_wrap=True)
