@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -130,9 +131,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_words(errors: str) -> str:
-    """The last line that a child wrote to standard error."""
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    """The last line of standard error that says something; an exception group ends in rules."""
+    lines = [line.strip(" |+-") for line in errors.splitlines()]
+    said = [line for line in lines if line]
+    named = [line for line in said if re.match(r"[\w.]+(Error|Exception)\b", line)]
+    return (named or said or ["it said nothing"])[-1]
 
 
 def _children_cpu_s() -> float:

@@ -27,7 +27,7 @@ HEADS = ("command", "median s", "lowest..highest", "runs")
 
 def bench_cli(options: Options, scratch: Path) -> Report:
     """Both figures; what does not run yet is named and left out."""
-    report = Report("cli", notes=[f"load at the start: {load()}"])
+    report = Report("cli", notes=[f"at the start: {load()}"])
     rows: list[list[Cell]] = []
     try:
         helps = [_help(scratch) for _ in range(options.runs)]

@@ -55,7 +55,7 @@ def bench_closed(options: Options, scratch: Path) -> Report:
     tools = _installed_peers(report)
     with _server(scratch, report) as port:
         for _ in range(options.runs):
-            report.notes.append(f"load before round {len(driven) + 1}: {load()}")
+            report.notes.append(f"before round {len(driven) + 1}: {load()}")
             driven.append(drive(Order(str(tape), str(scratch), port, None), scratch))
             rounds["esr"].append(_our_round(driven[-1]))
             for peer, binary in tools:

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from bench.servers import find_nginx
 
 TWO_CORES = "injector on one core, server and books on another"
 ONE_CORE = "fewer than two usable cores: both sides share one, and figures are not comparable"
+IDLE_COLUMNS = slice(3, 5)
+"""Idle and waiting for disks, in the first line of /proc/stat. Source: proc_stat(5)."""
+
 NOISE = (
     "Absolute times on a shared machine are noisy: compare within one run, and look at the load."
 )
@@ -36,13 +40,32 @@ def facts() -> dict[str, str]:
 
 
 def load() -> str:
-    """The load average over 1, 5 and 15 minutes."""
-    return " ".join(f"{value:.2f}" for value in os.getloadavg())
+    """How busy others keep this machine just now: a half-second look, and the load average."""
+    averages = " ".join(f"{value:.2f}" for value in os.getloadavg())
+    before = _cpu_ticks()
+    time.sleep(0.5)
+    share = busy_share(before, _cpu_ticks())
+    return averages if share is None else f"cores {share:.0%} busy, load {averages}"
+
+
+def busy_share(before: Sequence[int], after: Sequence[int]) -> float | None:
+    """From two readings of the kernel's CPU ticks; None when there is nothing to tell."""
+    spent = [b - a for a, b in zip(before, after, strict=True)]
+    total = sum(spent)
+    return 1 - sum(spent[IDLE_COLUMNS]) / total if total > 0 else None
 
 
 def describe(found: dict[str, str]) -> str:
     lines = [f"  {name:8} {value}" for name, value in found.items()]
     return "\n".join(["Machine", "", *lines, "", f"  {NOISE}", ""])
+
+
+def _cpu_ticks() -> list[int]:
+    try:
+        first = Path("/proc/stat").read_text().partition("\n")[0]
+    except OSError:
+        return []
+    return [int(ticks) for ticks in first.split()[1:9]]
 
 
 def _cpu_model() -> str:

@@ -6,10 +6,13 @@ rate on the wire is twice the log's; and one with random gaps, as real arrivals 
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 from bench.arrivals import Arrivals, judge_arrivals
+from bench.children import INJECTOR, run_module
 from bench.drive import Driven, Order
 from bench.machine import load
 from bench.report import Options, Report, Target
@@ -22,6 +25,7 @@ from bench.worker import build_log, drive
 RATES = (500, 2_000, 5_000)
 SPEEDS = (1.0, 2.0)
 RANDOM_RATE = 2_000
+FLOOR_S = 3
 GAP_S = 1
 """Recorded seconds between the requests of one user."""
 
@@ -90,15 +94,19 @@ def bench_open(options: Options, scratch: Path) -> Report:
     report = Report("open", notes=[PEERS_NOTE])
     plays = _plays(scratch, 2 if options.is_quick else 10)
     taken: dict[str, list[Taken]] = {play.name: [] for play in plays}
+    floors: list[list[float]] = []
     for number in range(options.runs):
-        report.notes.append(f"load before pass {number + 1}: {load()}")
+        report.notes.append(f"before pass {number + 1}: {load()}")
+        floors.append(_floor())
         for play in plays:
             taken[play.name].append(_play(play, scratch))
     results = [Result(play, taken[play.name]) for play in plays]
     title = "Open loop: arrival at a recorder minus the log's own stamp"
-    report.tables.append(draw_table(title, HEADS, [result.row() for result in results]))
+    rows = [_floor_row(floors), *(result.row() for result in results)]
+    report.tables.append(draw_table(title, HEADS, rows))
     report.targets = _judge(results)
-    report.figures = {result.play.name: result.figures() for result in results}
+    report.figures = {"only sleeping": floors}
+    report.figures |= {result.play.name: result.figures() for result in results}
     return report
 
 
@@ -130,6 +138,18 @@ def _play(play: Play, scratch: Path) -> Taken:
         play.speed,
     )
     return arrivals, driven
+
+
+def _floor() -> list[float]:
+    """p50, p99 and maximum lateness, in ms, of a process that only sleeps."""
+    done = run_module("bench.floor", [str(FLOOR_S)], INJECTOR, timeout_s=60.0)
+    found: list[float] = json.loads(done.output)
+    return found
+
+
+def _floor_row(floors: list[list[float]]) -> list[Cell]:
+    own = [median(values) for values in zip(*floors, strict=True)]
+    return ["only sleeping", "-", None, None, None, None, None, None, *own]
 
 
 def _judge(results: list[Result]) -> list[Target]:

@@ -22,7 +22,7 @@ HEADS = ("events", "events/s", "wall s", "CPU s", "peak MB", "bytes/event beyond
 
 def bench_tape(options: Options, scratch: Path) -> Report:
     """One log each size; a second build of the same size only for the median."""
-    report = Report("tape", notes=[f"load at the start: {load()}"])
+    report = Report("tape", notes=[f"at the start: {load()}"])
     sizes = [100_000] if options.is_quick else [1_000_000]
     if options.is_full:
         sizes.append(5_000_000)

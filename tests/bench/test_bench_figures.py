@@ -6,6 +6,9 @@ import math
 
 import pytest
 
+from bench.children import last_words
+from bench.floor import late_by_ms
+from bench.machine import busy_share
 from bench.report import Target, to_json
 from bench.stats import median_ratio, medians, per_10k, quantile, spread
 from bench.table import Cell, draw_table, show
@@ -91,3 +94,42 @@ def test_target_says_whether_it_is_met(figure: float, expected: str) -> None:
 
 def test_figures_nobody_measured_are_null_in_json() -> None:
     assert to_json({"a": [1, NAN, "x"], "b": (0.5,)}) == {"a": [1, None, "x"], "b": [0.5]}
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        pytest.param("", "it said nothing", id="silent"),
+        pytest.param("one\n two \n\n", "two", id="last line"),
+        pytest.param(
+            "  + Exception Group Traceback:\n    | a.b.OddError: no way\n    +-----\n",
+            "a.b.OddError: no way",
+            id="exception group",
+        ),
+    ],
+)
+def test_last_words(errors: str, expected: str) -> None:
+    assert last_words(errors) == expected
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        pytest.param([10, 0, 0, 190, 0, 0, 0, 0], 0.05, id="nearly idle"),
+        pytest.param([10, 0, 0, 80, 10, 0, 0, 0], 0.10, id="waiting for disks is idle"),
+        pytest.param([0] * 8, None, id="no time passed"),
+    ],
+)
+def test_busy_share(after: list[int], expected: float | None) -> None:
+    assert busy_share([0] * 8, after) == pytest.approx(expected)
+
+
+def test_floor_counts_from_absolute_times() -> None:
+    """A sleeper that oversleeps half a gap each time is late by that much: it does not add up."""
+    now_ns = 0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now_ns
+        now_ns += int(seconds * 1e9) + 500_000
+
+    assert late_by_ms(5, lambda: now_ns, sleep) == pytest.approx([0.5] * 5)
