@@ -130,7 +130,7 @@ class Engine:
         """Send everything that is due, make the next requests ready, and sleep until they are."""
         if self._is_stopping:
             return
-        self._send_due()
+        self._send_due(self._now_ns())
         if self._is_paced:
             self._sleep()
         self._finish_if_over()
@@ -191,14 +191,14 @@ class Engine:
             if 0 <= following < self._passed:
                 self._release(following, done_ns)
             if not self._is_paced:
-                self._send_due()
+                self._send_due(done_ns)
 
     def on_available(self, pool: Pool) -> None:
         """A new connection is idle, or may be made: serve whoever waits longest."""
         while pool.waiting and (wire := pool.take()) is not None:
             self._send_waiting(pool, wire)
         if not self._is_paced and not self._is_stopping:
-            self._send_due()
+            self._send_due(self._now_ns())
 
     def on_dial_failed(self, pool: Pool, failure: Failure, started_ns: int) -> None:
         """No connection: the request that waits longest ends with that failure."""
@@ -214,10 +214,10 @@ class Engine:
 
     # The hot path.
 
-    def _send_due(self) -> None:
+    def _send_due(self, at_ns: int) -> None:
         queue, is_done, pools = self._queue, self._is_done, self._pools
         now_ns, t0_ns, is_paced = self._now_ns, self._t0_ns, self._is_paced
-        elapsed_ns = now_ns() - t0_ns
+        elapsed_ns = at_ns - t0_ns
         for _ in range(BURST):
             if not queue and not self._refill(BATCH):
                 return
@@ -228,8 +228,10 @@ class Engine:
                 if due_ns > elapsed_ns:
                     return
             pool = pools[pool_number]
-            if not is_paced and self._must_wait(pool):
-                return
+            if not is_paced and not pool.idle:
+                # The plan is read on only while there is somebody to send it.
+                if pool.room <= 0 or len(pool.waiting) >= MAX_WAITING:
+                    return
             queue.popleft()
             self._passed = position + 1
             if prev >= 0 and not is_done[prev]:
@@ -240,10 +242,6 @@ class Engine:
             else:
                 self._in_flight += 1
                 wire.send(position, request, 0, now_ns())
-
-    def _must_wait(self, pool: Pool) -> bool:
-        """With `--speed max` the plan is read on only while there is somebody to send it."""
-        return not pool.idle and (pool.is_full or len(pool.waiting) >= MAX_WAITING)
 
     def _release(self, following: int, done_ns: int) -> None:
         """A lane's next request was due while its user waited: it may go now."""

@@ -7,6 +7,7 @@ needs no queue. Read next: `prepare.py` and `engine.py`, which play it.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,15 +134,23 @@ class Names:
     """A read-only list of byte strings that `save_names` wrote."""
 
     at: Column
-    data: memoryview
+    data: bytes | mmap.mmap
+    """Slices of either are bytes at once, which those of a memoryview are not."""
 
     @classmethod
     def open(cls, folder: Path, stem: str) -> Names:
-        data = memoryview(map_column(folder / f"{stem}.bin", "u1"))
-        return cls(map_column(folder / f"{stem}_at", "<u8"), data)
+        at = map_column(folder / f"{stem}_at", "<u8")
+        if at[-1] == 0:
+            return cls(at, b"")
+        with (folder / f"{stem}.bin").open("rb") as file:
+            return cls(at, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+    def equals(self, other: Names) -> bool:
+        """Whether both hold the same names in the same order."""
+        return bool(np.array_equal(self.at, other.at)) and self.data[:] == other.data[:]
 
     def take(self, indices: Column) -> list[bytes]:
         """The names at `indices`, in that order."""
         data = self.data
         spans = zip(self.at[indices].tolist(), self.at[indices + 1].tolist(), strict=True)
-        return [bytes(data[start:end]) for start, end in spans]
+        return [data[start:end] for start, end in spans]

@@ -84,7 +84,7 @@ class Pool:
         self._now_ns = now_ns
         self._limits = limits
         self._dialing = 0
-        self._room = limits.connections
+        self.room = limits.connections
         """Connections that may still be made, above those open or being dialled."""
         self.wires: set[Wire] = set()
         self.idle: list[Wire] = []
@@ -98,15 +98,10 @@ class Pool:
             f"{len(self.waiting)} waiting>"
         )
 
-    @property
-    def is_full(self) -> bool:
-        """No further connection may be made, so one has to be waited for."""
-        return self._room <= 0
-
     def take(self) -> Wire | None:
         """An idle connection, or None; either way the pool grows ahead of need."""
         idle = self.idle
-        if len(idle) <= SPARE and self._room > 0:
+        if len(idle) <= SPARE and self.room > 0:
             self._grow(SPARE - len(idle) + 1)
         while idle:
             wire = idle.pop()
@@ -124,7 +119,7 @@ class Pool:
         """`wire` was closed: it no longer counts, and its place may be needed."""
         if wire in self.wires:
             self.wires.remove(wire)
-            self._room += 1
+            self.room += 1
         if wire in self.idle:
             self.idle.remove(wire)
         self._grow(len(self.waiting))
@@ -132,12 +127,12 @@ class Pool:
 
     async def warm(self, count: int, timeout_s: float) -> Exception | None:
         """Open `count` connections before the run. The first error when none could be made."""
-        wanted = min(count, self._room)
-        self._room -= wanted
+        wanted = min(count, self.room)
+        self.room -= wanted
         attempts = (self._attempt(timeout_s) for _ in range(wanted))
         results = await asyncio.gather(*attempts, return_exceptions=True)
         errors = [result for result in results if isinstance(result, Exception)]
-        self._room += len(errors)
+        self.room += len(errors)
         return errors[0] if errors and len(errors) == wanted else None
 
     def close(self) -> None:
@@ -146,9 +141,9 @@ class Pool:
             wire.end(Failure.CANCELLED)
 
     def _grow(self, wanted: int) -> None:
-        for _ in range(min(self._room, MAX_DIALING - self._dialing, wanted - self._dialing)):
+        for _ in range(min(self.room, MAX_DIALING - self._dialing, wanted - self._dialing)):
             self._dialing += 1
-            self._room -= 1
+            self.room -= 1
             self._spawn(self._dial_one())
 
     async def _dial_one(self) -> None:
@@ -164,7 +159,7 @@ class Pool:
         if failure is Failure.NONE:
             self._owner.on_available(self)
         else:
-            self._room += 1
+            self.room += 1
             self._owner.on_dial_failed(self, failure, started_ns)
         # More may wait than could be dialled for at once.
         self._grow(len(self.waiting))

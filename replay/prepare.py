@@ -50,32 +50,38 @@ class Preparer:
     ) -> None:
         """names, originals: what each lane is called, and the recorded user it stands for."""
         self._blob = tape.blob
-        self._tape = tape
+        # Plain views: indexing a memory map itself costs a Python call each time.
+        self._offset = np.asarray(tape.offset)
+        self._length = np.asarray(tape.length)
+        self._split = np.asarray(tape.split)
+        self._host = np.asarray(tape.host)
         self._part = part
         self._bindings = bindings
         self._names = names
-        self._originals = originals
+        # Without clones the recorded names need not be looked up.
+        self._originals = None if names.equals(originals) else originals
         data = np.frombuffer(names.data, dtype=np.uint8)
         self._has_plain_names = bool(((data >= 0x20) & (data < 0x7F)).all())
 
     def prepare(self, start: int, stop: int) -> list[Prepared]:
         """The requests at positions start..stop, in order, ready to be queued."""
-        part, tape, bindings, blob = self._part, self._tape, self._bindings, self._blob
+        part, bindings, blob = self._part, self._bindings, self._blob
         has_plain_names = self._has_plain_names
         rows = part.row[start:stop]
         lanes = part.lane[start:stop]
-        begin = tape.offset[rows]
+        begin = self._offset[rows]
+        names = self._names.take(lanes)
         columns = zip(
             part.due_ns[start:stop].tolist(),
             range(start, stop),
             part.prev[start:stop].tolist(),
             part.index[start:stop].tolist(),
-            self._names.take(lanes),
-            self._originals.take(lanes),
+            names,
+            names if self._originals is None else self._originals.take(lanes),
             begin.tolist(),
-            (begin + tape.split[rows]).tolist(),
-            (begin + tape.length[rows]).tolist(),
-            tape.host[rows].tolist(),
+            (begin + self._split[rows]).tolist(),
+            (begin + self._length[rows]).tolist(),
+            self._host[rows].tolist(),
             strict=True,
         )
         prepared: list[Prepared] = []

@@ -52,10 +52,10 @@ class Wire(asyncio.Protocol):
         "_headers_done",
         "_is_big",
         "_is_head_request",
-        "_junk",
         "_keeps_alive",
         "_now_ns",
-        "_owner",
+        "_on_closed",
+        "_on_outcome",
         "_parser",
         "_status",
         "_transport",
@@ -66,7 +66,8 @@ class Wire(asyncio.Protocol):
     )
 
     def __init__(self, owner: Owner, now_ns: Callable[[], int] = monotonic_ns) -> None:
-        self._owner = owner
+        self._on_outcome = owner.on_outcome
+        self._on_closed = owner.on_closed
         self._now_ns = now_ns
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._parser = httptools.HttpResponseParser(self)
@@ -84,7 +85,6 @@ class Wire(asyncio.Protocol):
         self._headers_done = False
         self._complete = False
         self._keeps_alive = False
-        self._junk = False
 
     def __repr__(self) -> str:
         carries = "idle" if self.index == IDLE else f"carries {self.index}"
@@ -147,13 +147,14 @@ class Wire(asyncio.Protocol):
                 self._finish(self._status, Failure.NONE)
             else:
                 self._finish(0, Failure.RESET)
-        self._owner.on_closed(self)
+        self._on_closed(self)
 
     # What the parser calls.
 
     def on_message_begin(self) -> None:
         if self._complete:
-            self._junk = True
+            # An answer that nobody asked for, or its beginning.
+            self._keeps_alive = False
 
     def on_headers_complete(self) -> None:
         if self._complete:
@@ -171,7 +172,7 @@ class Wire(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         if self._complete:
-            self._junk = True
+            self._keeps_alive = False
         else:
             self._body_bytes += len(body)
 
@@ -182,7 +183,7 @@ class Wire(asyncio.Protocol):
 
     def _answered(self) -> None:
         """The whole answer is here: decide whether the connection lives on, then tell."""
-        if not self._keeps_alive or self._junk:
+        if not self._keeps_alive:
             self._drop()
         elif self._is_big and self._transport.get_write_buffer_size() > 0:
             # It came before the request was written, and the rest of that must not be taken for
@@ -224,11 +225,10 @@ class Wire(asyncio.Protocol):
         index = self.index
         body_bytes = self._body_bytes
         # The owner may send the next request from inside the call, so the slate is cleaned first.
-        # (`_junk` is not: it always ends the connection.)
         self.index = IDLE
         self._body_bytes = 0
         self._headers_done = False
         self._complete = False
         if self._head:
             self._head = b""
-        self._owner.on_outcome(self, index, status, failure, body_bytes, done_ns)
+        self._on_outcome(self, index, status, failure, body_bytes, done_ns)

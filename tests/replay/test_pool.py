@@ -126,7 +126,7 @@ async def test_no_more_connections_than_allowed() -> None:
             s.pool.wait(number, 0, 0, b"")
         await turns()
         assert len(s.dial.open) == 3
-        assert s.pool.is_full
+        assert s.pool.room == 0
         await s.dial.succeed(3)
         assert len(s.dial.open) == 0
 
@@ -158,10 +158,10 @@ async def test_a_failed_handshake_is_told_and_its_place_given_back(
     async with scene(connections=1) as s:
         s.pool.take()
         await turns()
-        assert s.pool.is_full
+        assert s.pool.room == 0
         await s.dial.fail(error)
         assert s.owner.told == [("failed", failure, 42)]
-        assert not s.pool.is_full
+        assert s.pool.room > 0
 
 
 async def test_a_connection_that_ends_at_once_is_a_refusal() -> None:
@@ -177,7 +177,7 @@ async def test_a_connection_that_ends_at_once_is_a_refusal() -> None:
         pool.take()
     assert ("failed", Failure.REFUSED, 42) in owner.told
     assert pool.wires == set()
-    assert not pool.is_full
+    assert pool.room > 0
 
 
 async def test_a_lost_connection_makes_room_and_says_so() -> None:
@@ -190,7 +190,7 @@ async def test_a_lost_connection_makes_room_and_says_so() -> None:
         wire.connection_lost(None)
         assert s.pool.idle == []
         assert s.owner.told == [("available", 0)]
-        assert not s.pool.is_full
+        assert s.pool.room > 0
 
 
 async def test_a_connection_that_is_ending_is_not_taken() -> None:
@@ -223,7 +223,7 @@ async def test_warming_opens_that_many_and_counts_them() -> None:
     async with scene(connections=3) as s:
         warming = asyncio.get_running_loop().create_task(s.pool.warm(5, 1.0))
         await turns()
-        assert s.pool.is_full
+        assert s.pool.room == 0
         await s.dial.succeed(3)
         assert await warming is None
         assert len(s.pool.idle) == 3
@@ -237,7 +237,7 @@ async def test_warming_is_well_when_some_connections_came() -> None:
         await s.dial.fail(TimeoutError())
         await s.dial.succeed()
         assert await warming is None
-        assert not s.pool.is_full
+        assert s.pool.room > 0
 
 
 async def test_warming_tells_why_no_connection_came() -> None:
