@@ -228,10 +228,9 @@ class Engine:
                 if due_ns > elapsed_ns:
                     return
             pool = pools[pool_number]
-            if not is_paced and not pool.idle:
-                # The plan is read on only while there is somebody to send it.
-                if pool.room <= 0 or len(pool.waiting) >= MAX_WAITING:
-                    return
+            if not (is_paced or pool.idle) and (pool.room <= 0 or len(pool.waiting) >= MAX_WAITING):
+                # With `--speed max` the plan is read on only while there is somebody to send it.
+                return
             queue.popleft()
             self._passed = position + 1
             if prev >= 0 and not is_done[prev]:
