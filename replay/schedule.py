@@ -254,7 +254,7 @@ def _wall_ns(due_ns: Column, speed: float) -> Column:
     """floor(due / speed), exact for whole speeds however long the trace is; 0 at `max`."""
     if math.isinf(speed):
         return np.zeros_like(due_ns)
-    if speed.is_integer():
+    if float(speed).is_integer():
         return due_ns // int(speed)
     return np.asarray(due_ns / speed).astype(np.int64)
 
