@@ -344,3 +344,20 @@ def test_ci_runs_make_test_and_has_its_status(tmp_path: Path, status: int) -> No
     assert ran.returncode == status
     assert ran.stdout == f"make test: {ROOT}\n= 1 passed =\n"
     assert ran.stderr == "warned\n"
+
+
+def test_ci_says_things_in_their_order(tmp_path: Path) -> None:
+    """What was said first must not come out after pytest's summary."""
+    go_on = tmp_path / "go on"
+    make_command(
+        tmp_path / "make",
+        f'echo "python: 3.13.0" >&2; until [ -e "{go_on}" ]; do :; done; echo "= 1 passed ="',
+    )
+    with subprocess.Popen(
+        [str(ROOT / ".ci/run")], cwd=tmp_path, env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as ran:  # fmt: skip
+        assert ran.stdout is not None
+        first = ran.stdout.readline()
+        go_on.touch()
+        assert first + ran.stdout.read() == "python: 3.13.0\n= 1 passed =\n"
