@@ -111,6 +111,8 @@ class Fleet:
     async def close(self) -> None:
         """Make sure that no process is left."""
         for member in self._members:
+            # Whoever was to wait for it has given up; that it ends now is no news.
+            member.ready.cancel()
             if member.process.stdin is not None:
                 member.process.stdin.close()
         await asyncio.gather(*(_wait_gone(member.process) for member in self._members))

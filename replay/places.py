@@ -24,7 +24,9 @@ DEFAULT: Final = "default"
 
 _HELD: Final = 16_384
 _HELD_LENGTH: Final = 200
-_DIGITS: Final = re.compile(r"/[0-9]+(?![^/])")
+_IDS: Final = re.compile(r"/(?:[0-9]+|(?!xox)[A-Za-z]{1,8}-(?:[A-Za-z]{1,8}-)?[0-9]{4,12})(?![^/])")
+"""Segments that are ids beyond doubt: `48219730`, `C-48219730`, `APP-C-48219730`. Whatever fits
+here is not looked at for credentials again, so it must not fit any (`xoxb-…` is one)."""
 
 
 class Places:
@@ -51,8 +53,8 @@ class Places:
         if len(target) > MAX_TARGET:
             raise EventError("url too long")
         path, mark, query = target.partition("?")
-        # Segments of digits alone are always ids, so paths that differ in them share an entry.
-        key = (label, method, _DIGITS.sub("/{id}", path))
+        # Paths that differ only in ids share an entry.
+        key = (label, method, _IDS.sub("/{id}", path))
         route = self._path_cache.get(key)
         if route is not None and (not mark or query in self._queries):  # known to be harmless
             return host, route, target

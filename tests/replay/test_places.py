@@ -10,8 +10,9 @@ from switchboard.event import EventError
 from switchboard.routes import route_template
 
 SEGMENTS = st.sampled_from(
-    ["", "a", "12", "345678", "v1", "a1b2c3", "{id}", "12.5", "x;sid=1", "eyJhbGciOiJI.x", "%31"]
-)
+    ["", "a", "12", "345678", "v1", "a1b2c3", "{id}", "12.5", "x;sid=1", "eyJhbGciOiJI.x", "%31",
+     "C-48219730", "APP-C-48219730", "sk_live_12345678", "xoxb-12345678", "xoxb-a-12345678"]
+)  # fmt: skip
 QUERIES = st.sampled_from(["", "?", "?a=1", "?token=x", "?a=1?b=2", "?a=/1/2", "?next=/c?code=3"])
 TARGETS = st.tuples(st.lists(SEGMENTS, min_size=1, max_size=4), QUERIES).map(
     lambda both: "/" + "/".join(both[0]) + both[1]
