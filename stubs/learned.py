@@ -6,19 +6,23 @@ runs of one seed get the same. Floor 1, pure; docs/stubs.md has the file's forma
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import accumulate
 from typing import Any, Final
 
 from stubs.latency import Empirical, LatencyModel, NoDelay, choose_weighted
-from stubs.service import Answer, Asked, answer_json, answer_problem
+from stubs.service import Answer, Asked, StubRoute, answer_json, answer_problem
 from switchboard.routes import route_template
 from switchboard.seeded import unit
 
+OTHER: Final = "(other)"
+"""The template of the entry, without a method, that stands for all further routes of a service."""
+MAX_COUNT: Final = 2**53
+"""A float holds every smaller count exactly."""
+
 _STATUS_DRAW: Final = 3
-_NEAREST: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,52 +45,38 @@ class LearnedRoute:
 class LearnedAnswers:
     """All learned routes, found by service, method and template, or without the service."""
 
-    def __init__(self, routes: tuple[LearnedRoute, ...] = ()) -> None:
-        self.routes = routes
-        self._exact = {(r.service, r.method, r.template): r for r in reversed(routes)}
-        self._any = {(r.method, r.template): r for r in reversed(routes)}
+    def __init__(self, routes: Iterable[LearnedRoute] = ()) -> None:
+        self._exact: dict[tuple[str, str, str], StubRoute] = {}
+        self._any: dict[tuple[str, str], StubRoute] = {}
+        for route in routes:  # the busiest comes first, and stays
+            stub = StubRoute(route.method, route.template, route.answer, route.latency)
+            self._exact.setdefault((route.service, route.method, route.template), stub)
+            self._any.setdefault((route.method, route.template), stub)
+
+    def __iter__(self) -> Iterator[StubRoute]:
+        return iter(self._any.values())
 
     @classmethod
-    def parse(cls, mapping: Mapping[str, Any]) -> LearnedAnswers:
+    def parse(cls, value: object) -> LearnedAnswers:
         """From the object of an answers file. Raises ValueError that names the entry."""
-        entries = mapping.get("routes")
+        entries = value.get("routes") if isinstance(value, Mapping) else None
         if not isinstance(entries, list):
             raise ValueError("an answers file is an object with a list `routes`")
-        return cls(tuple(_parse_route(number, entry) for number, entry in enumerate(entries)))
+        return cls([_parse_route(number, entry) for number, entry in enumerate(entries)])
 
-    def find(self, service: str, method: str, path: str) -> LearnedRoute | None:
-        """The route that the request belongs to."""
+    def find(self, service: str, method: str, path: str) -> StubRoute | None:
+        """The route that the request belongs to. `path` as it was sent, percent-encoded."""
         template = route_template(path)
         return self._exact.get((service, method, template)) or self._any.get((method, template))
 
-    def nearest(self, method: str, path: str) -> list[str]:
-        """The routes that look most like this, for people."""
-        names = list(dict.fromkeys(f"{r.method} {r.template}" for r in self.routes))
-        return get_close_matches(f"{method} {route_template(path)}", names, _NEAREST, 0.0)
-
-
-def _parse_route(number: int, entry: Any) -> LearnedRoute:
-    try:
-        counts = {_parse_status(code): int(count) for code, count in entry["statuses"].items()}
-        waits_ms = entry["waits_ms"]
-        latency = NoDelay() if waits_ms is None else Empirical(tuple(map(float, waits_ms)))
-        statuses = tuple(sorted(code for code, count in counts.items() if count > 0)) or (200,)
-        weights = tuple(accumulate(max(1, counts.get(code, 1)) for code in statuses))
-        texts = (str(entry["service"]), str(entry["method"]), str(entry["template"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"routes[{number}] of the answers file: {error}") from error
-    return LearnedRoute(*texts, statuses, weights, latency)
-
-
-def _parse_status(code: str) -> int:
-    """The recorded status; what no server can send as a final answer becomes 200."""
-    status = int(code)
-    return status if 200 <= status <= 599 else 200
+    def find_other(self, service: str) -> StubRoute | None:
+        """What stands for the routes past a tape's limit."""
+        return self._exact.get((service, "", OTHER)) or self._any.get(("", OTHER))
 
 
 def answer_of(status: int, asked: Asked) -> Answer:
     """A small sandbox answer with that status."""
-    if status in (204, 304):
+    if status in (204, 205, 304):
         return Answer(status)
     if status >= 400:
         return answer_problem(status, "Recorded answer", f"{asked.method} fared so in the trace")
@@ -95,3 +85,54 @@ def answer_of(status: int, asked: Asked) -> Answer:
         # Relative, so that whoever follows it stays in the sandbox.
         return Answer(status, answer.body, headers=((b"location", b"/"),))
     return answer
+
+
+def _parse_route(number: int, entry: Any) -> LearnedRoute:
+    try:
+        if not isinstance(entry, Mapping):
+            raise ValueError("must be an object")
+        service, method, template = (_text(entry, key) for key in ("service", "method", "template"))
+        counts = _parse_statuses(entry.get("statuses"))
+        latency = _parse_waits(entry.get("waits_ms"))
+    except ValueError as error:
+        raise ValueError(f"routes[{number}]: {error}") from error
+    statuses = tuple(sorted(counts))
+    weights = tuple(accumulate(counts[status] for status in statuses))
+    return LearnedRoute(service, method, template, statuses, weights, latency)
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    text = entry.get(key)
+    if not isinstance(text, str):
+        raise ValueError(f"`{key}` must be a text")
+    return text
+
+
+def _parse_statuses(value: object) -> Counter[int]:
+    """How often each status is answered; what no server can send as a final answer counts as 200.
+
+    A route without any count answers 200.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError("`statuses` must be an object of counts by status")
+    counts: Counter[int] = Counter()
+    for code, count in value.items():
+        if not (isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 10):
+            raise ValueError(f"`statuses` has the key {code!r:.40}, which is no status")
+        if type(count) is not int or not 0 <= count < MAX_COUNT:
+            raise ValueError(f"`statuses` must have a whole count for {code}, 0 or more")
+        status = int(code)
+        if count:
+            counts[status if 200 <= status <= 599 else 200] += count
+    return counts or Counter({200: 1})
+
+
+def _parse_waits(value: object) -> LatencyModel:
+    if value is None:
+        return NoDelay()
+    if not isinstance(value, list) or not all(type(wait) in (int, float) for wait in value):
+        raise ValueError("`waits_ms` must be null or a list of milliseconds")
+    try:
+        return Empirical(tuple(map(float, value)))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"`waits_ms`: {error}") from error

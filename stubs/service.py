@@ -1,14 +1,15 @@
-"""What a stub is: a few routes, each a pure function from what was asked to what is answered.
+"""What a stub is: a few routes, each a plain function from what was asked to what is answered.
 
 Floor 1, no sockets and no clock. What a service remembers is bounded (`Memory`), and everything
-that looks random is a draw from (seed, request id). Read next: one file of `services/`.
+that looks random is a draw from (seed, request id). Read next: one file of `services/`, then
+docs/add-a-stub.md.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 import orjson
@@ -19,6 +20,8 @@ from switchboard.seeded import mix64, text64, unit
 JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
 REMEMBERED: Final = 50_000
+LONGEST_TEXT: Final = 200
+"""Longer texts of a caller are cut before they are echoed, and hashed before they are kept."""
 
 T = TypeVar("T")
 
@@ -30,13 +33,18 @@ class BadRequestError(Exception):
     """The caller's body is not what the route takes. `str(error)` says what would be right."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one is made for each request, and frozen ones take three times as long
 class Asked:
-    """One request to a stub. `params` are the values of the template's braces."""
+    """One request to a stub; not to be changed.
+
+    path: as it was sent, still percent-encoded.   query: what follows the `?`, as it was sent.
+    params: the values of the template's braces, decoded.   headers: by lower-case name.
+    """
 
     service: str
     method: str
     path: str
+    query: str
     params: Mapping[str, str]
     headers: Mapping[bytes, bytes]
     body: bytes
@@ -53,7 +61,7 @@ class Asked:
         return unit(self.seed, self.request_id, _CHANCE_DRAW)
 
     def number_for(self, text: str, digits: int) -> str:
-        """A number of `digits` digits that belongs to `text` in this run."""
+        """A number of `digits` digits (up to 18) that belongs to `text` in this run."""
         return f"{mix64(self.seed, text64(text)) % 10**digits:0{digits}d}"
 
     def header(self, name: bytes) -> str:
@@ -69,6 +77,16 @@ class Asked:
         if not isinstance(value, dict):
             raise BadRequestError("the body must be a JSON object")
         return value
+
+
+def text_of(value: Any, default: str = "") -> str:
+    """A field of a caller's JSON as a text of bounded length, `default` when it is none.
+
+    Callers may nest lists a thousand deep; only texts and numbers are worth an echo.
+    """
+    if isinstance(value, str):
+        return value[:LONGEST_TEXT]
+    return str(value) if isinstance(value, int | float) else default
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +118,7 @@ class Service:
 
     name: str
     title: str
-    routes: Sequence[StubRoute] = field(default_factory=tuple)
+    routes: Sequence[StubRoute] = ()
 
 
 def answer_json(status: int, /, **fields: Any) -> Answer:
@@ -114,22 +132,8 @@ def answer_problem(status: int, title: str, detail: str) -> Answer:
     return Answer(status, orjson.dumps(document), PROBLEM)
 
 
-def match_template(template: str, path: str) -> dict[str, str] | None:
-    """The values of the braces when `path` fits `template`, segment by segment, else None."""
-    wanted, given = template.split("/"), path.split("/")
-    if len(wanted) != len(given):
-        return None
-    params: dict[str, str] = {}
-    for pattern, segment in zip(wanted, given, strict=True):
-        if pattern.startswith("{") and segment:
-            params[pattern[1:-1]] = segment
-        elif pattern != segment:
-            return None
-    return params
-
-
 class Memory(Generic[T]):
-    """What a service remembers, the oldest forgotten first."""
+    """What a service remembers, the oldest forgotten first. Bounded in entries and in key size."""
 
     def __init__(self, size: int = REMEMBERED) -> None:
         self._size = size
@@ -139,10 +143,16 @@ class Memory(Generic[T]):
         return len(self._kept)
 
     def get(self, key: str) -> T | None:
-        return self._kept.get(key)
+        return self._kept.get(_short(key))
 
     def put(self, key: str, value: T) -> None:
+        key = _short(key)
         self._kept[key] = value
         self._kept.move_to_end(key)
         if len(self._kept) > self._size:
             self._kept.popitem(last=False)
+
+
+def _short(key: str) -> str:
+    """A key of bounded length: a caller may send one of many kilobytes."""
+    return key if len(key) <= LONGEST_TEXT else f"{key[:LONGEST_TEXT]}…{text64(key):016x}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stubs.latency import LogNormal
-from stubs.service import Answer, Asked, Memory, Service, StubRoute, answer_json
+from stubs.service import Answer, Asked, Memory, Service, StubRoute, answer_json, text_of
 
 STEPS = ("received", "in_review", "approved", "paid")
 
@@ -32,6 +32,6 @@ def make_act() -> Service:
 
 def submit(asked: Asked) -> Answer:
     fields = asked.json()
-    made_up = f"APP-{asked.number_for(str(asked.request_id), 8)}"
-    application = str(fields.get("application") or made_up)
+    made_up = f"APP-{asked.number_for(f'request {asked.request_id}', 12)}"
+    application = text_of(fields.get("application")) or made_up
     return answer_json(202, application=application, status=STEPS[0], env="sandbox")

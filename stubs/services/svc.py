@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from stubs.latency import LogNormal, Uniform
-from stubs.service import Answer, Asked, Service, StubRoute, answer_json
+from stubs.service import Answer, Asked, Service, StubRoute, answer_json, text_of
 
 PREMIUM_CENTS = 74_200
 """What every premium is, in cents a year."""
+ELIGIBLE_PERCENT = 92
+"""How many citizens in a hundred are eligible."""
 
 
 def make_svc() -> Service:
@@ -23,28 +25,27 @@ def make_svc() -> Service:
 
 
 def log_in(asked: Asked) -> Answer:
-    citizen = str(asked.json().get("citizen", "C-00000000"))
-    token = f"sandbox-{asked.number_for('token' + citizen, 12)}"
+    citizen = text_of(asked.json().get("citizen"), "C-00000000")
+    token = f"sandbox-{asked.number_for(f'token {citizen}', 12)}"
     return answer_json(200, citizen=citizen, session=token, expires_in=1800, env="sandbox")
 
 
 def profile(asked: Asked) -> Answer:
     citizen = asked.params["citizen"]
-    household = 1 + int(asked.number_for("household" + citizen, 2)) % 6
+    digits = asked.number_for(f"profile {citizen}", 11)
     return answer_json(
         200,
         citizen=citizen,
-        name=f"Sandbox Citizen {asked.number_for(citizen, 4)}",
-        household=household,
-        income=int(asked.number_for("income" + citizen, 5)),
+        name=f"Sandbox Citizen {digits[:4]}",
+        household=1 + int(digits[4:6]) % 6,
+        income=int(digits[6:]),
         env="sandbox",
     )
 
 
 def eligibility(asked: Asked) -> Answer:
-    fields = asked.json()
-    citizen = str(fields.get("citizen", ""))
-    is_eligible = int(asked.number_for("eligible" + citizen, 2)) < 92
+    citizen = text_of(asked.json().get("citizen"))
+    is_eligible = int(asked.number_for(f"eligible {citizen}", 2)) < ELIGIBLE_PERCENT
     amount = 1200 if is_eligible else 0
     return answer_json(200, citizen=citizen, eligible=is_eligible, amount=amount, env="sandbox")
 
