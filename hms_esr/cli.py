@@ -7,6 +7,7 @@ needs when it runs. Exit codes are in `switchboard/errors.py` and `exits.py`.
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Annotated
 import typer
 
 from hms_esr import __version__
-from hms_esr.exits import INTERRUPTED, run_guarded
+from hms_esr.exits import INTERRUPTED, USAGE, run_guarded
 from hms_esr.serving import DEFAULT_SERVE
+from hms_esr.voice import prepare_streams, say, turn_away
 
 app = typer.Typer(
     name="esr",
@@ -212,6 +214,8 @@ def spell_out(arguments: Sequence[str]) -> list[str]:
     """Give `--loop` and `--serve` their default value where none follows."""
     spelled: list[str] = []
     for position, argument in enumerate(arguments):
+        if argument == "--":
+            return [*spelled, *arguments[position:]]
         spelled.append(argument)
         default, shape = _OPTIONAL_VALUES.get(argument, ("", None))
         following = arguments[position + 1] if position + 1 < len(arguments) else ""
@@ -220,18 +224,28 @@ def spell_out(arguments: Sequence[str]) -> list[str]:
     return spelled
 
 
-def _run(application: typer.Typer, name: str) -> None:
+def _run(application: typer.Typer) -> None:
+    prepare_streams()
+    # SIGTERM is Ctrl-C: whatever was begun is put away before the process ends.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        application(args=spell_out(sys.argv[1:]), prog_name=name)
+        application(args=spell_out(sys.argv[1:]), prog_name=Path(sys.argv[0]).name)
     except KeyboardInterrupt:
+        say("interrupted")
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        # Only help texts are printed without a Voice.
+        if sys.stdout is not None:
+            turn_away(sys.stdout)
+        say(f"the output cannot be written: {error.strerror or error}")
+        sys.exit(USAGE)
 
 
 def main() -> None:
     """Entry point of `esr` and `hms-esr`."""
-    _run(app, Path(sys.argv[0]).name)
+    _run(app)
 
 
 def replay_main() -> None:
     """Entry point of `esr-replay`, the short form of `esr replay`."""
-    _run(replay_app, Path(sys.argv[0]).name)
+    _run(replay_app)

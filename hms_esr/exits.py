@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from hms_esr.voice import say
 from switchboard.errors import EsrError
 
 PASS = 0
@@ -30,24 +30,24 @@ def run_guarded(command: Callable[[], int]) -> int:
     try:
         return command()
     except EsrError as error:
-        print(f"esr: {error}", file=sys.stderr)  # noqa: T201
+        say(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        print("esr: interrupted before anything was sent", file=sys.stderr)  # noqa: T201
+        say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PASS
     except OSError as error:
-        print(f"esr: {_os_sentence(error)}", file=sys.stderr)  # noqa: T201
+        say(os_sentence(error))
+        return USAGE
+    except MemoryError:
+        say("there is not enough memory for this; play fewer users, or a shorter duration")
         return USAGE
     except Exception:
-        print(f"esr: {_crash_sentence()}", file=sys.stderr)  # noqa: T201
+        say(_crash_sentence())
         return OUR_FAULT
 
 
-def _os_sentence(error: OSError) -> str:
+def os_sentence(error: OSError) -> str:
+    """What the system refused, and of which file."""
     reason = error.strerror or str(error)
     return f"{error.filename}: {reason}" if error.filename else reason
 
@@ -57,7 +57,7 @@ def _crash_sentence() -> str:
     detail = traceback.format_exc()
     try:
         descriptor, name = tempfile.mkstemp(prefix="esr-crash-", suffix=".txt")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
             file.write(detail)
     except OSError:
         return f"this is a fault of our own: {detail.strip().splitlines()[-1]}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hms_esr.preparation import Preparation
 from hms_esr.sandbox import Sandbox
+from hms_esr.scratch import no_room
 from replay.plan import PlanPart, save_names
 from replay.prepare import Binding
 from replay.worker import Job
@@ -22,13 +23,14 @@ WARM = 16
 
 
 def save_parts(prep: Preparation, scratch: Path) -> tuple[PlanPart, ...]:
-    """Write each worker's part of the plan and the lanes' names. Raises OSError."""
+    """Write each worker's part of the plan and the lanes' names. Raises ScratchError."""
     workers = prep.options.workers
     parts = tuple(prep.plan.part(number, workers) for number in range(workers))
-    for number, part in enumerate(parts):
-        part.save(part_folder(scratch, number))
-    save_names(scratch, "names", prep.plan.lanes.name)
-    save_names(scratch, "originals", prep.plan.lanes.original)
+    with no_room("the plan", scratch):
+        for number, part in enumerate(parts):
+            part.save(part_folder(scratch, number))
+        save_names(scratch, "names", prep.plan.lanes.name)
+        save_names(scratch, "originals", prep.plan.lanes.original)
     return parts
 
 

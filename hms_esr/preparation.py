@@ -16,13 +16,15 @@ from typing import TypeVar
 import numpy as np
 
 from hms_esr.options import RunOptions
+from hms_esr.plain import require_plain
 from hms_esr.run_folder import home_folder
 from hms_esr.tapes import open_tape
 from hms_esr.targets import EMBEDDED, Aim, choose_aim
 from replay.plan import Column, Plan
+from replay.readers.sniff import FORMATS
 from replay.schedule import Pace, Recording, build_plan
 from replay.tape import Tape
-from scenarios.loader import bundled_lake, find_scenario, resolve_log_path
+from scenarios.loader import find_scenario, lake_folder, resolve_log_path
 from scenarios.slo import merge_slos, parse_slos
 from scenarios.spec import (
     Scenario,
@@ -81,14 +83,20 @@ def prepare(
         _option("--connect-timeout", options.connect_timeout, parse_window),
         _option("--timeout", options.timeout, parse_window),
     )
+    if options.format is not None:
+        _option("--format", options.format, _parse_format)
     scenario = _apply(options, find_scenario(options.scenario, cwd=cwd, env=env))
     pace = _pace(options, scenario)
     # A target that no trace can change is judged before a long log is read.
     early = _early_aim(scenario.target, env, cwd)
-    lake = Path(env["ESR_LAKE"]) if env.get("ESR_LAKE") else bundled_lake()
     sources = resolve_log_path(
-        scenario.log_path, scenario_dir=scenario.file and scenario.file.parent, lake=lake, cwd=cwd
+        scenario.log_path,
+        scenario_dir=scenario.file and scenario.file.parent,
+        lake=lake_folder(env, cwd),
+        cwd=cwd,
     )
+    for source in sources:
+        require_plain(source, "the log")
     tape = open_tape(
         sources,
         home_folder(env, cwd),
@@ -170,7 +178,7 @@ def _apply(options: RunOptions, scenario: Scenario) -> Scenario:
     if options.seed is not None:
         changes["seed"] = _option("--seed", options.seed, parse_seed)
     if options.target is not None:
-        changes["target"] = options.target
+        changes["target"] = _option("--target", options.target, _parse_target)
     if options.slo:
         given = [slo for text in options.slo for slo in _option("--slo", text, parse_slos)]
         changes["slo"] = merge_slos(scenario.slo, given)
@@ -192,10 +200,22 @@ def _pace(options: RunOptions, scenario: Scenario) -> Pace:
     )
 
 
+def _parse_format(text: str) -> str:
+    if text not in FORMATS:
+        raise ValueError(f"{text!r} is not a trace format; there are {' and '.join(FORMATS)}")
+    return text
+
+
+def _parse_target(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError(f"{text[:80]!a} is not a target; write an environment, a URL or a service")
+    return text.strip()
+
+
 def _parse_loop(text: str) -> int | None:
     if text == FOREVER:
         return None
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
+    if not (text.isascii() and text.isdigit() and len(text) <= 7 and 1 <= int(text) <= 1_000_000):
         raise ValueError(f"{text!r} is not a number of passes; write 3, or nothing")
     return int(text)
 
@@ -204,4 +224,6 @@ def _option(name: str, value: object, parse: Callable[..., T]) -> T:
     try:
         return parse(value)
     except ValueError as error:
-        raise UsageError(f"{name}: {error}") from None
+        # Some sentences go on from the value, as they do after a key and its line in a file.
+        given = f" {value}" if str(error).startswith("is ") else ":"
+        raise UsageError(f"{name}{given} {error}") from None

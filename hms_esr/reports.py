@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hms_esr.plain import to_shown
 from hms_esr.runs import RunSummary, ShownRun
 from hms_esr.terminal import VERDICT_STYLES, draw_panel, number, verdict_line
 from scenarios.units import format_duration
@@ -86,7 +87,8 @@ def _counts(counts: Mapping[str, int]) -> str:
 def print_runs(console: Console, found: Sequence[RunSummary], folder: Path) -> None:
     """`esr runs`: a line a run, newest first."""
     if not found:
-        console.print(f"no runs in {folder}: start one with esr-replay stimulus_2020 --speed 60x")
+        hint = "start one with esr-replay stimulus_2020 --speed 60x"
+        console.print(Text(f"no runs in {folder}: {hint}"), soft_wrap=True)
         return
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
     for heading in ("run", "scenario", "state", "verdict"):
@@ -94,11 +96,13 @@ def print_runs(console: Console, found: Sequence[RunSummary], folder: Path) -> N
     for heading in ("sent", "errors", "p95 ms"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run in found:
-        verdict = Text(run.verdict or "–", style=VERDICT_STYLES.get(run.verdict or "", "dim"))
+        verdict = Text(
+            to_shown(run.verdict or "–"), style=VERDICT_STYLES.get(run.verdict or "", "dim")
+        )
         table.add_row(
-            run.run_id,
-            Text(run.scenario or "–"),
-            run.state,
+            Text(to_shown(run.run_id)),
+            Text(to_shown(run.scenario or "–")),
+            Text(to_shown(run.state)),
             verdict,
             number(run.sent),
             number(run.error_pct, 2, " %"),
@@ -110,13 +114,24 @@ def print_runs(console: Console, found: Sequence[RunSummary], folder: Path) -> N
 def print_run(console: Console, run: ShownRun) -> None:
     """`esr runs show`: the scorecard, the verdict, the replay's own certificate, the files."""
     if run.card is None:
-        console.print(f"{run.run_id} is {run.state}; it had not measured anything yet")
+        known = f"{to_shown(run.run_id)} is {run.state}; it had not measured anything yet"
+        console.print(Text(known), soft_wrap=True)
     else:
-        trace_s = float(run.card["trace_time_s"] or 0)
-        console.print(draw_panel(run.title, run.card, trace_s))
-        console.print(verdict_line(run.card))
+        _print_card(console, run, run.card)
     for note in run.notes:
-        console.print(Text(note))
-    console.print(Text(f"run folder  {run.folder}"))
+        console.print(Text(note), soft_wrap=True)
+    console.print(Text(f"run folder  {run.folder}"), soft_wrap=True)
     for name, size in run.files:
-        console.print(Text(f"  {name}  {size:,} bytes", style="dim"))
+        console.print(Text(f"  {to_shown(name)}  {size:,} bytes", style="dim"), soft_wrap=True)
+
+
+def _print_card(console: Console, run: ShownRun, card: Mapping[str, Any]) -> None:
+    try:
+        panel = draw_panel(run.title, card, float(card["trace_time_s"] or 0))
+        verdict = verdict_line(card)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        # Somebody else wrote into the run folder, or a disk forgot.
+        console.print(Text("scorecard.json is not a whole scorecard"), soft_wrap=True)
+        return
+    console.print(panel)
+    console.print(verdict, soft_wrap=True)

@@ -17,13 +17,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from hms_esr.plain import require_plain
+from switchboard.errors import EsrError
+
+
+class HomeError(EsrError):
+    """`$ESR_HOME` names no folder."""
+
+
 FINAL_STATES = frozenset({"done", "failed", "aborted"})
 
 
 def home_folder(env: Mapping[str, str], cwd: Path) -> Path:
-    """Where runs and tapes are kept: `$ESR_HOME`, else `.esr` in the working directory."""
-    home = env.get("ESR_HOME")
-    return Path(home).expanduser() if home else cwd / ".esr"
+    """Where runs and tapes are kept: `$ESR_HOME`, else `.esr` in the working directory.
+
+    Raises EsrError when that has no usable name.
+    """
+    home = env.get("ESR_HOME") or ".esr"
+    try:
+        return require_plain(cwd / Path(home).expanduser(), "the folder of runs")
+    except RuntimeError as error:
+        raise HomeError(
+            f"ESR_HOME={home} cannot be understood: {str(error).rstrip('.')}; write the whole path"
+        ) from error
 
 
 def runs_folder(env: Mapping[str, str], cwd: Path) -> Path:

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from hms_esr import __version__
+from hms_esr.plain import to_plain
 from hms_esr.preparation import Preparation
 from hms_esr.run_folder import RunLock, new_run_id, runs_folder
+from hms_esr.scratch import make_scratch, no_room
 from replay.outcome import Outcomes
 from scenarios.spec import scenario_mapping
 from scorecard.card import Scorecard
@@ -56,13 +58,14 @@ class RunWriter:
     ) -> Iterator[RunWriter]:
         """A new run folder, locked for as long as the context lasts.
 
-        Where none can be made the run is kept in a temporary folder, and `say` is told.
+        Where none can be made the run is kept in a temporary folder, and `say` is told. Raises
+        ScratchError when there is no room even there.
         """
         losses = Losses(say)
         run_id = new_run_id(datetime.now(UTC))
         with ExitStack() as stack:
+            scratch = make_scratch("esr-run-", stack)
             folder = _make_folder(runs_folder(env, cwd), run_id, losses)
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="esr-run-")))
             with suppress(OSError):
                 stack.enter_context(RunLock.take(folder))
             writer = cls(prep, run_id, folder, scratch, losses)
@@ -143,7 +146,8 @@ def _make_folder(runs: Path, run_id: str, losses: Losses) -> Path:
         folder.mkdir(parents=True)
     except OSError as error:
         losses.add("run folder", 1, folder, error)
-        return Path(tempfile.mkdtemp(prefix=f"{run_id}-"))
+        with no_room("a run folder", None):
+            return Path(tempfile.mkdtemp(prefix=f"{run_id}-"))
     return folder
 
 
@@ -160,7 +164,7 @@ def _facts(prep: Preparation, run_id: str) -> dict[str, Any]:
         "scenario": scenario_mapping(prep.scenario),
         "target": prep.aim.name,
         "seed": prep.scenario.seed,
-        "command": list(prep.options.command),
+        "command": [to_plain(word) for word in prep.options.command],
         "workers": prep.options.workers,
         "planned": len(prep.plan),
         "users": len(prep.plan.lanes.name),

@@ -56,6 +56,7 @@ class Result:
     notes: tuple[str, ...]
     """What the certificate wants a reader to know."""
     exit_code: int
+    folder: Path
 
 
 def play(
@@ -71,18 +72,17 @@ def play(
     run = Run(prep, writer, view)
     token = address.token if address else None
     try:
-        uvloop.run(_serve_and_fly(run, listener, token))
+        result = uvloop.run(_serve_and_fly(run, listener, token))
     except BaseExceptionGroup as group:
         raise _first(group) from group
     view.close()
-    result = run.conclude()
-    print_result(console, result.card, result.notes, writer.folder, writer.losses)
+    print_result(console, result.card, result.notes, result.folder, writer.losses)
     return result
 
 
-async def _serve_and_fly(run: Run, listener: socket.socket | None, token: str | None) -> None:
+async def _serve_and_fly(run: Run, listener: socket.socket | None, token: str | None) -> Result:
     async with _serving(run.board, listener, token):
-        await run.fly()
+        return await run.fly()
 
 
 @asynccontextmanager
@@ -124,32 +124,38 @@ class Run:
         self._end_ns: int | None = None
         self._interrupts = 0
 
-    async def fly(self) -> None:
-        """From start to the last outcome. Raises EsrError when the target cannot be reached."""
-        try:
-            with self._obeying_signals(asyncio.current_task()):
+    async def fly(self) -> Result:
+        """From start to verdict. Raises EsrError when the target cannot be reached."""
+        task = asyncio.current_task()
+        with self._obeying_signals(task):
+            try:
                 await self._fly()
-        except asyncio.CancelledError:
-            if not self._interrupts:
+            except asyncio.CancelledError:
+                if task is None or not self._interrupts:
+                    raise
+                while task.uncancel():
+                    """It was Ctrl-C, and what it meant has ended."""
+            except BaseExceptionGroup as group:
+                self._fail(_first(group))
                 raise
-        except BaseExceptionGroup as group:
-            self._fail(_first(group))
-            raise
-        except EsrError as error:
-            self._fail(error)
-            raise
+            except (EsrError, OSError) as error:
+                self._fail(error)
+                raise
+            return self._conclude()
 
-    def conclude(self) -> Result:
-        """The final scorecard, the certificate and the verdict, written and returned."""
+    def _conclude(self) -> Result:
+        """The final scorecard, the certificate and the verdict: written, published, returned.
+
+        Ctrl-C waits until this is done: what was measured must not be lost at the last moment.
+        """
         state: State = "aborted" if self._interrupts else "done"
         usages, lost = self._fleet.usages, self._fleet.lost
         card, certificate = self._judge.conclude(state, self._elapsed_s(), usages, lost)
         self._writer.finish(card, certificate, self._interlock.to_json())
         self._enter(state)
         self.board.publish(card)
-        if self._interrupts:
-            return Result(card, certificate.notes, INTERRUPTED)
-        return Result(card, certificate.notes, EXIT_OF_VERDICT[card["verdict"] or "void"])
+        code = INTERRUPTED if self._interrupts else EXIT_OF_VERDICT[card["verdict"] or "void"]
+        return Result(card, certificate.notes, code, self._writer.folder)
 
     async def _fly(self) -> None:
         prep, writer = self._prep, self._writer

@@ -13,12 +13,14 @@ from typing import Any
 
 import orjson
 
+from hms_esr.plain import to_plain, to_shown
 from hms_esr.run_folder import FINAL_STATES, state_of
 from scorecard.files import Losses
 from scorecard.store import rows_to_parquet
 from switchboard.errors import EsrError
 
 LATEST = "latest"
+DOCUMENTS = ("run.json", "scorecard.json", "certificate.json")
 
 
 class UnknownRunError(EsrError):
@@ -59,7 +61,7 @@ class ShownRun:
     @property
     def title(self) -> str:
         """What heads the scorecard."""
-        return f"{self.card['scenario'] if self.card else self.run_id}  {self.state}"
+        return f"{(self.card or {}).get('scenario', self.run_id)}  {self.state}"
 
     def to_json(self) -> dict[str, Any]:
         """run.json's facts with the state as it really is, the scorecard and the certificate."""
@@ -67,7 +69,7 @@ class ShownRun:
             **self.facts,
             "run_id": self.run_id,
             "state": self.state,
-            "folder": str(self.folder),
+            "folder": to_plain(str(self.folder)),
             "scorecard": self.card,
             "certificate": self.certificate,
             "files": dict(self.files),
@@ -84,8 +86,9 @@ def show_run(folder: Path, name: str) -> ShownRun:
     """The run that `name` means. Raises UnknownRunError."""
     run = _find(folder, name)
     facts = _read(run / "run.json")
-    state = state_of(run, facts.get("state"))
+    state = state_of(run, _text(facts.get("state")))
     notes = _recover(run) if state in FINAL_STATES else []
+    notes += [f"{name} is damaged" for name in DOCUMENTS if _is_damaged(run / name)]
     card = _read(run / "scorecard.json") or None
     if card is not None:
         card = {**card, "state": state}
@@ -93,7 +96,7 @@ def show_run(folder: Path, name: str) -> ShownRun:
     if card is None and reason:
         notes.append(str(reason))
     return ShownRun(
-        run_id=run.name,
+        run_id=to_plain(run.name),
         state=state,
         folder=run,
         facts=facts,
@@ -120,18 +123,33 @@ def _recover(run: Path) -> list[str]:
 
 def _summary(run: Path) -> RunSummary:
     facts, card = _read(run / "run.json"), _read(run / "scorecard.json")
-    scenario = facts.get("scenario")
-    state = state_of(run, facts.get("state"))
     return RunSummary(
-        run_id=run.name,
-        scenario=scenario.get("id") if isinstance(scenario, dict) else None,
-        state=state,
-        verdict=facts.get("verdict"),
-        started=facts.get("started"),
-        sent=card.get("requests", {}).get("sent"),
-        error_pct=card.get("error_pct"),
-        p95_ms=card.get("latency_p95_ms"),
+        run_id=to_plain(run.name),
+        scenario=_text(_inside(facts.get("scenario")).get("id")),
+        state=state_of(run, _text(facts.get("state"))),
+        verdict=_text(facts.get("verdict")),
+        started=_text(facts.get("started")),
+        sent=_count(_inside(card.get("requests")).get("sent")),
+        error_pct=_number(card.get("error_pct")),
+        p95_ms=_number(card.get("latency_p95_ms")),
     )
+
+
+# A damaged file must not hide the other runs: what has the wrong type is not known.
+def _inside(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -141,7 +159,7 @@ def _find(folder: Path, name: str) -> Path:
     if name == LATEST:
         return runs[0]
     exact = [run for run in runs if run.name == name]
-    matching = exact or [run for run in runs if run.name.startswith(name)]
+    matching = exact or [run for run in runs if name and run.name.startswith(name)]
     if len(matching) == 1:
         return matching[0]
     if matching:
@@ -149,12 +167,19 @@ def _find(folder: Path, name: str) -> Path:
         raise UnknownRunError(f"{name} is the start of several runs: {shown}; write more of it")
     names = [run.name for run in runs]
     near = get_close_matches(name, names, 3, 0.4) or names[:3]
-    raise UnknownRunError(f"there is no run {name} in {folder}; near are {', '.join(near)}")
+    raise UnknownRunError(
+        f"there is no run {to_shown(name[:80]) or 'of no name'} in {folder}; "
+        f"near are {', '.join(near)}"
+    )
 
 
 def _run_folders(folder: Path) -> list[Path]:
     """Newest first, which the ids sort by."""
     return sorted((run for run in folder.glob("RUN-*") if run.is_dir()), reverse=True)
+
+
+def _is_damaged(path: Path) -> bool:
+    return path.is_file() and not _read(path)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -168,7 +193,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _files(run: Path) -> tuple[tuple[str, int], ...]:
     return tuple(
-        (path.name, path.stat().st_size)
+        (to_plain(path.name), path.stat().st_size)
         for path in sorted(run.iterdir())
         if path.is_file() and path.name != "lock"
     )

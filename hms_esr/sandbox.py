@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stubs.process import StubProcess
-
 from hms_esr.answers import write_answers
 from hms_esr.preparation import Preparation
+from hms_esr.scratch import no_room
 from hms_esr.targets import resolve_upstreams, secrets_of
 from replay.worker import Target
+from stubs.process import StubProcess
 from switchboard.environment import Environment, embedded_environment
 
 
@@ -41,7 +41,8 @@ async def open_sandbox(prep: Preparation, scratch: Path) -> AsyncIterator[Sandbo
         yield _resolved(prep.aim.environment)
         return
     answers = scratch / "answers.json"
-    write_answers(prep.tape, answers)
+    with no_room("the answers of the sandbox", scratch):
+        write_answers(prep.tape, answers)
     stub = await asyncio.to_thread(StubProcess.start, seed=prep.scenario.seed, answers=answers)
     try:
         yield _resolved(embedded_environment(stub.port))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from switchboard.errors import EsrError
 
 DEFAULT_SERVE = "127.0.0.1:8420"
+LOCALHOST = "localhost"
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 class ServeError(EsrError):
@@ -34,8 +37,13 @@ def parse_serve(text: str, env: Mapping[str, str]) -> ServeAddress:
     """`HOST:PORT`, `:PORT` or `PORT`. Raises ServeError; anything but loopback needs ESR_TOKEN."""
     host, _, port_text = text.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
-    if not (port_text.isascii() and port_text.isdigit() and int(port_text) <= 65_535):
+    if not (_PORT.fullmatch(port_text) and int(port_text) <= 65_535):
         raise ServeError(f"--serve {text!r}: the port must be 0 to 65535, as in {DEFAULT_SERVE}")
+    if host != LOCALHOST and not _is_address(host):
+        raise ServeError(
+            f"--serve {text!r}: {host!r} is no IP address; write one of this machine's own, "
+            f"as in {DEFAULT_SERVE}"
+        )
     token = env.get("ESR_TOKEN") or None
     if not is_loopback(host) and token is None:
         raise ServeError(
@@ -46,22 +54,26 @@ def parse_serve(text: str, env: Mapping[str, str]) -> ServeAddress:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`; a name other than localhost is not trusted."""
-    if host == "localhost":
-        return True
+    """Whether only this machine can reach `host`, an IP address or localhost."""
+    return host == LOCALHOST or ipaddress.ip_address(host).is_loopback
+
+
+def _is_address(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        ipaddress.ip_address(host)
     except ValueError:
         return False
+    return True
 
 
 def bind(address: ServeAddress) -> socket.socket:
     """A listening socket. Raises ServeError when the address is taken or not ours."""
+    host = "127.0.0.1" if address.host == LOCALHOST else address.host  # nobody is asked
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address.host, address.port))
+        listener.bind((host, address.port))
         listener.listen(128)
         listener.setblocking(False)
     except OSError as error:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
 
+from hms_esr.scratch import make_scratch, no_room
 from replay.compile import build_tape
 from replay.tape import VERSION, Tape
 from switchboard.errors import TraceError
@@ -25,7 +25,10 @@ KEPT = 8
 def open_tape(
     sources: Sequence[Path], home: Path, *, seed: int, trace_format: str | None, stack: ExitStack
 ) -> Tape:
-    """The tape of `sources`, kept or new; closed with `stack`. Raises TraceError or OSError."""
+    """The tape of `sources`, kept or new; closed with `stack`.
+
+    Raises TraceError, ScratchError when there is no room for a new one, or OSError.
+    """
     folder = home / "tapes" / _name(sources, seed, trace_format)
     tape = _kept(folder)
     if tape is None:
@@ -59,9 +62,10 @@ def _build(
         build_tape(sources, folder, seed=seed, format=trace_format)
     except OSError:
         # No room or no right there; a run should not fail for want of a cache.
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="esr-tape-")))
+        scratch = make_scratch("esr-tape-", stack)
         folder = scratch / folder.name
-        build_tape(sources, folder, seed=seed, format=trace_format)
+        with no_room("the tape", scratch):
+            build_tape(sources, folder, seed=seed, format=trace_format)
     return folder
 
 

@@ -110,7 +110,7 @@ def draw_panel(
         parts += [Text(), _routes(card)]
     if card["slo"]:
         parts += [Text(), _slo(card)]
-    return Panel(Group(*parts), title=f"[b]{title}[/b]", border_style=style, padding=(0, 2))
+    return Panel(Group(*parts), title=Text(title, style="bold"), border_style=style, padding=(0, 2))
 
 
 def _progress(card: Card, trace_s: float) -> Table:
