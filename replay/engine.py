@@ -179,16 +179,19 @@ class Engine:
         """Record how the request at `position` ended, and send what that makes possible."""
         self._in_flight -= 1
         self._record(position, status, failure, body_bytes, wire.ready_ns, wire.sent_ns, done_ns)
+        following = self._next[position]
+        is_held = 0 <= following < self._passed
         if wire.is_open:
             if pool.waiting:
                 self._send_waiting(pool, wire)
-            else:
+            elif self._is_paced or is_held or not self._send_next(pool, wire, done_ns):
                 pool.idle.append(wire)
-        following = self._next[position]
+            else:
+                return
         if self._is_stopping or self._ended == self._count:
             self._finish_if_over()
         else:
-            if 0 <= following < self._passed:
+            if is_held:
                 self._release(following, done_ns)
             if not self._is_paced:
                 self._send_due(done_ns)
@@ -241,6 +244,21 @@ class Engine:
             else:
                 self._in_flight += 1
                 wire.send(position, request, 0, now_ns())
+
+    def _send_next(self, pool: Pool, wire: Wire, now_ns: int) -> bool:
+        """With `--speed max` a connection that is free takes the plan's next request itself, when
+        that one may go and is for this pool; False when somebody has to look closer."""
+        queue = self._queue
+        if self._is_stopping or not (queue or self._refill(BATCH)):
+            return False
+        _, position, prev, pool_number, request = queue[0]
+        if self._pools[pool_number] is not pool or (prev >= 0 and not self._is_done[prev]):
+            return False
+        queue.popleft()
+        self._passed = position + 1
+        self._in_flight += 1
+        wire.send(position, request, 0, now_ns)
+        return True
 
     def _release(self, following: int, done_ns: int) -> None:
         """A lane's next request was due while its user waited: it may go now."""
