@@ -120,7 +120,7 @@ def print_run(console: Console, run: ShownRun) -> None:
         _print_card(console, run, run.card)
     for note in run.notes:
         console.print(Text(note), soft_wrap=True)
-    console.print(Text(f"run folder  {run.folder}"), soft_wrap=True)
+    console.print(Text(f"run folder  {to_shown(str(run.folder))}"), soft_wrap=True)
     for name, size in run.files:
         console.print(Text(f"  {to_shown(name)}  {size:,} bytes", style="dim"), soft_wrap=True)
 

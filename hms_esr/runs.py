@@ -112,7 +112,7 @@ def _recover(run: Path) -> list[str]:
     losses = Losses()
     converted = rows_to_parquet(run, losses)
     notes = []
-    if converted.files:
+    if converted.rows:
         notes.append(f"recovered {converted.rows:,} outcomes that the run had measured")
     if converted.torn_bytes:
         notes.append(f"{converted.torn_bytes} bytes of an outcome were torn and left out")
@@ -163,9 +163,9 @@ def _find(folder: Path, name: str) -> Path:
     if len(matching) == 1:
         return matching[0]
     if matching:
-        shown = ", ".join(run.name for run in matching[:5])
+        shown = ", ".join(to_shown(run.name) for run in matching[:5])
         raise UnknownRunError(f"{name} is the start of several runs: {shown}; write more of it")
-    names = [run.name for run in runs]
+    names = [to_shown(run.name) for run in runs]
     near = get_close_matches(name, names, 3, 0.4) or names[:3]
     raise UnknownRunError(
         f"there is no run {to_shown(name[:80]) or 'of no name'} in {folder}; "

@@ -29,7 +29,9 @@ def no_room(what: str, folder: Path | None) -> Iterator[None]:
         yield
     except OSError as error:
         where = f" to {folder}" if folder else ""
+        # A column that did not fit is told in counts of items, without an error number.
+        reason = explain(error) if error.errno else "there is too little room"
         raise ScratchError(
-            f"cannot write {what}{where}: {explain(error)}; make room there, or name another "
+            f"cannot write {what}{where}: {reason}; make room there, or name another "
             "temporary folder with TMPDIR"
         ) from error

@@ -21,6 +21,9 @@ from scenarios.units import format_duration
 Card = Mapping[str, Any]
 
 TOP_ROUTES = 8
+PANEL_WIDTH = 60
+"""Columns that a panel needs to be readable."""
+
 LINES_PER_RUN = 60
 VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "void": "bold yellow"}
 
@@ -145,6 +148,8 @@ def _facts(card: Card, rate_label: str, rate: float | None) -> Table:
         ("late", number(requests["late"])),
         ("held", f"{requests['held']:,}"),
     ]
+    if requests["skipped"]:
+        facts.append(("not played", number(requests["skipped"])))
     table = Table.grid(padding=(0, 3), expand=True)
     for _ in facts:
         table.add_column(justify="center")
@@ -205,8 +210,8 @@ def verdict_line(card: Card) -> Text:
 
 
 def choose_view(console: Console, title: str, trace_ns: int, wall_s: float | None) -> View:
-    """A live panel where somebody looks at a terminal, lines everywhere else."""
-    if console.is_terminal:
+    """A live panel where somebody looks at a terminal that can show it, lines everywhere else."""
+    if console.is_terminal and not console.is_dumb_terminal and console.width >= PANEL_WIDTH:
         return LiveView(console, title, trace_ns / 1e9)
     return LineView(console, wall_s or 0.0)
 
@@ -220,7 +225,10 @@ def print_result(
     losses: what could not be written, or None.
     """
     trace_s = float(card["trace_time_s"] or 0.0)
-    console.print(draw_panel(str(card["scenario"]), card, trace_s))
+    if console.width >= PANEL_WIDTH:
+        console.print(draw_panel(str(card["scenario"]), card, trace_s))
+    else:
+        console.print(Text(format_line(card, _mean_rate(card))), soft_wrap=True)
     console.print(verdict_line(card), soft_wrap=True)
     if card["verdict"] == "pass":
         console.print(Text(str(card["notes"])), soft_wrap=True)
