@@ -12,7 +12,7 @@ LOCK_ARGS ?=
 
 SHELL := /bin/sh
 PY := .venv/bin/python
-CODE := hms_esr proxy replay scenarios scorecard stubs switchboard tests bench
+CODE := hms_esr proxy replay scenarios scorecard stubs switchboard tests bench tools
 
 export PYTHON
 

@@ -26,11 +26,18 @@ def draw(run: Path) -> str:
     card = orjson.loads((run / "scorecard.json").read_bytes())
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     command = f"esr-replay {card['scenario']} --speed {card['speed']}"
-    console.print(Text(f"$ {command} …", style="dim"))
+    console.print(Text(f"$ {command} {asked_for(run)}".rstrip(), style="dim"))
     console.print(draw_panel(card["scenario"], card, float(card["trace_time_s"])))
     console.print(verdict_line(card))
     console.print(Text(card["notes"]))
     return console.export_svg(title="HMS-ESR", code_format=without_web_fonts(CONSOLE_SVG_FORMAT))
+
+
+def asked_for(run: Path) -> str:
+    """The options of the command that was typed, after those every picture names."""
+    command = orjson.loads((run / "run.json").read_bytes())["command"]
+    rest = [word for word in command[1:] if not word.endswith(("2020", "x", "--speed"))]
+    return " ".join(rest)
 
 
 def without_web_fonts(template: str) -> str:
