@@ -52,11 +52,15 @@ class RouteTable:
         return found
 
     def nearest(self, service: str, method: str, path: str) -> list[str]:
-        """Routes that begin most like this one, for people: the stub's own, then learned ones."""
+        """Routes that begin most like this one, for people; of equals those of the same method."""
         wanted = _name(method, path[:_LONGEST_COMPARED])
         own = nearest_names(self._names.get(_family(service), ()), wanted)
-        names = [*own, *nearest_names(self._learned_names, wanted)]
-        return [_for_people(name) for name in names][:NEAREST]
+        names = dict.fromkeys([*own, *nearest_names(self._learned_names, wanted)])
+
+        def distance(name: str) -> tuple[int, bool]:
+            return -_shared_length(name, wanted), not name.endswith(f" {method}")
+
+        return [_for_people(name) for name in sorted(names, key=distance)][:NEAREST]
 
     def _find(self, service: str, method: str, path: str) -> Found | None:
         candidates = self._stubs.get((_family(service), method, path.count("/")))

@@ -92,7 +92,8 @@ def parse_listen(text: str) -> tuple[str, int]:
         host = host[1:-1]
     elif ":" in host:
         raise ValueError("an IPv6 address needs brackets, as in [::1]:8080")
-    if not colon or not (port.isascii() and port.isdigit() and len(port) <= 5):
+    is_port = port.isascii() and port.isdigit() and len(port) <= 5
+    if not (colon and is_port and text.isprintable()):
         raise ValueError("it must be HOST:PORT, such as 127.0.0.1:8080")
     if int(port) > 65_535:
         raise ValueError("a port is a number from 0 (any free one) to 65535")
@@ -103,6 +104,7 @@ def listen(text: str) -> socket.socket:
     """A listening socket for `--listen`. Raises EsrError."""
     try:
         host, port = parse_listen(text)
+        host.encode("idna")  # what cannot be a name must not get as far as a socket
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, ValueError) as error:
