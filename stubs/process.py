@@ -34,6 +34,11 @@ class StubProcess:
     port: int
 
     @property
+    def address(self) -> str:
+        """`HOST:PORT`, as it stands in a URL."""
+        return f"{self.host}:{self.port}"
+
+    @property
     def pid(self) -> int:
         return self.process.pid
 

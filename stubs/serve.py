@@ -24,6 +24,7 @@ import uvicorn
 from stubs.gateway import Gateway
 from stubs.learned import LearnedAnswers
 from stubs.services import all_services
+from stubs.transport import StubConnection
 from switchboard.errors import EsrError
 
 BACKLOG: Final = 4096
@@ -66,7 +67,7 @@ def run_gateway() -> None:
     config = uvicorn.Config(
         gateway,
         loop="uvloop",
-        http="httptools",
+        http=StubConnection,
         ws="none",
         lifespan="off",
         access_log=False,

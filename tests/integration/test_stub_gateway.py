@@ -132,6 +132,7 @@ def test_two_processes_of_one_seed_answer_alike(stub: StubProcess) -> None:
 
 def test_it_accepts_on_loopback_only(stub: StubProcess) -> None:
     assert stub.host == "127.0.0.1"
+    assert stub.address == f"127.0.0.1:{stub.port}"
 
 
 @pytest.mark.parametrize(
@@ -154,6 +155,7 @@ def test_hostile_requests_get_an_answer(
 ) -> None:
     said = exchange(stub.port, request_line + b"\r\nhost: svc.x\r\nconnection: close\r\n\r\n")
     assert said.split(b" ", 2)[1] == str(status).encode()
+    assert b"\r\nx-esr-env: sandbox\r\n" in said
 
 
 def test_a_websocket_is_not_opened(stub: StubProcess) -> None:
@@ -163,6 +165,33 @@ def test_a_websocket_is_not_opened(stub: StubProcess) -> None:
         b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
     )
     assert said.startswith(b"HTTP/1.1 404 ")
+
+
+@pytest.mark.parametrize("protocol", [b"websocket", b"h2c"])
+def test_who_asks_for_an_upgrade_is_not_kept_waiting(stub: StubProcess, protocol: bytes) -> None:
+    """What follows on that connection cannot be read, so the answer says that it closes."""
+    with socket.create_connection(("127.0.0.1", stub.port), timeout=TIMEOUT_S) as connection:
+        connection.sendall(
+            b"GET /profiles/C-1 HTTP/1.1\r\nhost: svc.x\r\nconnection: upgrade\r\n"
+            b"upgrade: %b\r\n\r\n" % protocol
+        )
+        said = b""
+        while part := connection.recv(65_536):
+            said += part
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nconnection: close\r\n" in said
+
+
+def test_an_ordinary_connection_is_kept(stub: StubProcess) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", stub.port, timeout=TIMEOUT_S)
+    try:
+        for _ in range(3):
+            connection.request("GET", "/profiles/C-1", headers={"x-esr-service": "svc"})
+            with connection.getresponse() as said:
+                said.read()
+                assert not said.will_close
+    finally:
+        connection.close()
 
 
 def test_too_large_a_body_is_refused_while_it_comes(stub: StubProcess) -> None:
