@@ -25,6 +25,9 @@ from replay.wire import IDLE, Wire
 BATCH = 32
 """Requests prepared at a time: small enough that nobody is late for it, at most some 40 µs."""
 
+BATCH_AT_MAX = 512
+"""With `--speed max` nothing has a time to be late for, and larger batches cost less each."""
+
 LOOKAHEAD = 128
 """Requests kept ready ahead of their due time."""
 
@@ -86,6 +89,7 @@ class Engine:
         self._source = source
         self._now_ns = now_ns
         self._is_paced = is_paced
+        self._batch = BATCH if is_paced else BATCH_AT_MAX
         self._timeout_ns = timeout_ns
         self._on_rows = on_rows
         self._on_finished = on_finished
@@ -222,7 +226,7 @@ class Engine:
         now_ns, t0_ns, is_paced = self._now_ns, self._t0_ns, self._is_paced
         elapsed_ns = at_ns - t0_ns
         for _ in range(BURST):
-            if not queue and not self._refill(BATCH):
+            if not queue and not self._refill(self._batch):
                 return
             due_ns, position, prev, pool_number, request = queue[0]
             if due_ns > elapsed_ns:
@@ -249,7 +253,7 @@ class Engine:
         """With `--speed max` a connection that is free takes the plan's next request itself, when
         that one may go and is for this pool; False when somebody has to look closer."""
         queue = self._queue
-        if self._is_stopping or not (queue or self._refill(BATCH)):
+        if self._is_stopping or not (queue or self._refill(self._batch)):
             return False
         _, position, prev, pool_number, request = queue[0]
         if self._pools[pool_number] is not pool or (prev >= 0 and not self._is_done[prev]):
@@ -312,7 +316,7 @@ class Engine:
     def _sleep(self) -> None:
         queue = self._queue
         if len(queue) < LOOKAHEAD:
-            self._refill(BATCH)
+            self._refill(self._batch)
         if queue:
             self._wake_at(self._t0_ns + queue[0][0])
 
@@ -329,4 +333,4 @@ class Engine:
             self._on_finished()
 
 
-__all__ = ["BATCH", "LOOKAHEAD", "SENT_ROW", "Engine", "Source"]
+__all__ = ["BATCH", "BATCH_AT_MAX", "LOOKAHEAD", "SENT_ROW", "Engine", "Source"]
