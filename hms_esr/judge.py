@@ -9,7 +9,7 @@ from replay.fleet import WorkerUsage
 from replay.outcome import Outcomes
 from scenarios.units import format_speed
 from scorecard.card import Moment, RunFacts, Scorecard, State, snapshot, trace_of
-from scorecard.certificate import Certificate, Course, certify, verdict
+from scorecard.certificate import Certificate, Course, Verdict, certify, verdict
 from scorecard.slo import slo_named
 from scorecard.tally import Lap, Tally
 
@@ -67,7 +67,10 @@ class Judge:
         )
         certificate = certify(self._tally, course)
         results = self.card(state, elapsed_s)["slo"]
+        final: Verdict | None
         final, reason = verdict(certificate, results)
+        if state == "aborted" and not self._tally.sent:
+            final, reason = None, "it was stopped before anything was sent"
         moment = Moment(
             state,
             elapsed_s,

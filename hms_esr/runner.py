@@ -40,6 +40,8 @@ from switchboard.errors import EsrError
 START_IN_NS = 30_000_000
 """Orders have reached every worker before the first request is due."""
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 TICK_S = 1.0
 AFTER_FLUSH_S = 0.1
 """Workers hand over their rows on the second; a scorecard drawn just after has them all."""
@@ -62,7 +64,10 @@ class Result:
 def play(
     prep: Preparation, console: Console, address: ServeAddress | None, stack: ExitStack
 ) -> Result:
-    """Play `prep` from start to verdict. Raises EsrError when it cannot begin."""
+    """Play `prep` from start to verdict. Raises EsrError when it cannot begin.
+
+    The process is expected to end with the run: afterwards it ignores Ctrl-C.
+    """
     listener = stack.enter_context(bind(address)) if address else None
     view = choose_view(console, prep.scenario.id, prep.plan.trace_ns, prep.wall_s)
     stack.callback(view.close)
@@ -234,13 +239,15 @@ class Run:
             else:
                 self._fleet.cancel()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             loop.add_signal_handler(number, interrupt)
         try:
             yield
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in SIGNALS:
                 loop.remove_signal_handler(number)
+                # What is left is to say how it went; one Ctrl-C too many must not cut that off.
+                signal.signal(number, signal.SIG_IGN)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -63,7 +63,11 @@ class LiveView:
         self._live.console.print(Text(sentence, style="yellow"))
 
     def close(self) -> None:
-        self._live.stop()
+        try:
+            self._live.stop()
+        finally:
+            # Also when Ctrl-C came in between: a terminal without a cursor is no terminal.
+            self._live.console.show_cursor()
 
 
 class LineView:
@@ -200,9 +204,12 @@ def _slo(card: Card) -> Table:
 
 
 def verdict_line(card: Card) -> Text:
-    """`PASS  stimulus_2020 …`, with the reason where there is one."""
-    verdict = card["verdict"] or card["state"]
+    """`PASS  stimulus_2020 …`, with the reason where there is one; a stopped run earns no PASS."""
+    is_stopped = card["state"] == "aborted"
+    verdict = card["state"] if is_stopped else card["verdict"] or card["state"]
     line = Text(verdict.upper(), style=VERDICT_STYLES.get(verdict, "bold"))
+    if is_stopped and card["verdict"]:
+        line.append(f" ({card['verdict']} so far)", style="default")
     line.append(f"  {card['scenario']}  {card['run_id']}", style="default")
     if card["reason"]:
         line.append(f"\n{card['reason']}", style="default")
@@ -230,7 +237,7 @@ def print_result(
     else:
         console.print(Text(format_line(card, _mean_rate(card))), soft_wrap=True)
     console.print(verdict_line(card), soft_wrap=True)
-    if card["verdict"] == "pass":
+    if card["verdict"] == "pass" and card["state"] == "done":
         console.print(Text(str(card["notes"])), soft_wrap=True)
     for note in notes:
         console.print(Text(f"Note: {note}.", style="dim"), soft_wrap=True)
