@@ -38,18 +38,20 @@ def build_tape(
     *,
     seed: int = 0,
     format: str | None = None,  # noqa: A002  # the word that users write
+    were_found: bool = False,
     on_progress: Progress | None = None,
 ) -> TapeInfo:
     """Compile files and folders into a tape at `folder`, replacing a tape that stands there.
 
     seed: decides where inside their second one-second stamps fall.
     format: one of `readers.sniff.FORMATS`; None recognises each file by its content.
+    were_found: the files lay in a folder that was named, so one that is no trace is merely counted.
     Raises TraceError when there is nothing to replay, OSError when the tape cannot be written.
     An interrupted build leaves nothing behind that opens as a tape.
     """
     if format is not None and format not in READERS:
         raise ValueError(f"unknown trace format {format!r}; known are {', '.join(READERS)}")
-    files = find_files(sources)
+    files = find_files(sources, were_found=were_found)
     with TapeWriter(folder) as writer:
         rows = Rows(writer, Tally())
         progress = _progress_of(files, on_progress)

@@ -44,9 +44,10 @@ class TraceFile:
     """It was named itself, and not merely found in a folder."""
 
 
-def find_files(sources: Sequence[Path]) -> list[TraceFile]:
+def find_files(sources: Sequence[Path], *, were_found: bool = False) -> list[TraceFile]:
     """The files of a trace in the order they are read: as given; inside a folder by name.
 
+    were_found: nobody named the sources; they are what lay in a folder.
     Numbers in names count as numbers, so `event-9.json` comes before `event-10.json`. Files and
     folders whose name starts with a dot are left out.
     """
@@ -57,7 +58,10 @@ def find_files(sources: Sequence[Path]) -> list[TraceFile]:
         named = ", ".join(map(str, sources)) or "nothing"
         raise TraceError(f"no trace files: {named} holds no file to read")
     common = Path(os.path.commonpath([path.parent for path in paths]))
-    return [TraceFile(path, path.relative_to(common).as_posix(), path in roots) for path in paths]
+    named_itself = frozenset() if were_found else frozenset(roots)
+    return [
+        TraceFile(path, path.relative_to(common).as_posix(), path in named_itself) for path in paths
+    ]
 
 
 def _expand(source: Path) -> list[Path]:

@@ -158,6 +158,8 @@ def test_names_are_relative_to_what_the_files_share(tmp_path: Path) -> None:
         ("two/b.log", True),
         ("one/a.log", False),
     ]
+    found = find_files([tmp_path / "two" / "b.log", tmp_path / "one"], were_found=True)
+    assert [file.asked_for for file in found] == [False, False]
 
 
 @pytest.mark.parametrize(
