@@ -29,7 +29,7 @@ from hms_esr.preparation import Preparation
 from hms_esr.run_writer import RunWriter
 from hms_esr.sandbox import open_sandbox
 from hms_esr.score_board import ScoreBoard
-from hms_esr.serving import ServeAddress, bind
+from hms_esr.serving import ServeAddress, bind, url_of
 from hms_esr.terminal import View, choose_view, print_result
 from replay.complete import complete_rows
 from replay.fleet import Fleet
@@ -69,13 +69,13 @@ def play(
     The process is expected to end with the run: afterwards it ignores Ctrl-C.
     """
     listener = stack.enter_context(bind(address)) if address else None
+    token = address.token if address else None
     view = choose_view(console, prep.scenario.id, prep.plan.trace_ns, prep.wall_s)
     stack.callback(view.close)
     writer = stack.enter_context(RunWriter.open(prep, os.environ, Path.cwd(), view.say))
-    if address is not None:
-        view.say(f"live scorecard: {address.url}/api/esr/score")
+    if listener is not None:
+        view.say(f"live scorecard: {url_of(listener)}/api/esr/score")
     run = Run(prep, writer, view)
-    token = address.token if address else None
     try:
         result = uvloop.run(_serve_and_fly(run, listener, token))
     except BaseExceptionGroup as group:

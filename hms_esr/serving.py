@@ -66,6 +66,12 @@ def _is_address(host: str) -> bool:
     return True
 
 
+def url_of(listener: socket.socket) -> str:
+    """Where `listener` really listens, also when any free port was asked for."""
+    host, port = listener.getsockname()[:2]
+    return ServeAddress(host, port, None).url
+
+
 def bind(address: ServeAddress) -> socket.socket:
     """A listening socket. Raises ServeError when the address is taken or not ours."""
     host = "127.0.0.1" if address.host == LOCALHOST else address.host  # nobody is asked

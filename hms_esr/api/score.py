@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 import orjson
 from sse_starlette.sse import EventSourceResponse
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -38,7 +39,21 @@ def score_app(board: ScoreBoard, token: str | None) -> Starlette:
         Route("/api/esr/scorecard", scorecard, methods=["GET"]),
     ]
     guards = [Middleware(BearerGuard, token=token)] if token else []
-    return Starlette(routes=routes, middleware=guards)
+    return Starlette(routes=routes, middleware=guards, exception_handlers={HTTPException: _refuse})
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """What Starlette refuses by itself, as a problem document."""
+    if not isinstance(error, HTTPException):
+        raise error
+    path = request.url.path
+    wanted = {
+        404: f"there is no {path}; /api/esr/score streams the scorecard, /api/esr/scorecard is it",
+        405: f"{path} is read with GET",
+    }
+    answer = problem(error.status_code, error.detail, wanted.get(error.status_code, error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _events(board: ScoreBoard) -> AsyncIterator[dict[str, str]]:

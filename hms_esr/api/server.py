@@ -22,7 +22,7 @@ def make_server(app: ASGIApp) -> QuietServer:
     config = uvicorn.Config(
         app,
         access_log=False,
-        log_level="warning",
+        log_level="critical",  # what a stranger sends is no news on the screen of a run
         lifespan="off",
         timeout_graceful_shutdown=2,
         ws="none",

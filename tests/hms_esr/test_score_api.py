@@ -10,12 +10,14 @@ import pytest
 
 from hms_esr.api.score import score_app
 from hms_esr.score_board import ScoreBoard
-from hms_esr.serving import ServeError, parse_serve
+from hms_esr.serving import ServeError, bind, parse_serve, url_of
 
 Message = dict[str, Any]
 
 
-async def call(app: Any, path: str, headers: dict[str, str] | None = None) -> list[Message]:
+async def call(
+    app: Any, path: str, headers: dict[str, str] | None = None, method: str = "GET"
+) -> list[Message]:
     """Drive an ASGI app to the end of its answer."""
     sent: list[Message] = []
     never = asyncio.Event()
@@ -32,7 +34,7 @@ async def call(app: Any, path: str, headers: dict[str, str] | None = None) -> li
 
     pairs = [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()]
     scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
         "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "",
         "headers": pairs, "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1),
     }  # fmt: skip
@@ -74,6 +76,21 @@ async def test_no_scorecard_yet_is_a_problem_document() -> None:
     messages = await call(score_app(ScoreBoard(), None), "/api/esr/scorecard")
     assert messages[0]["status"] == 404
     assert orjson.loads(body_of(messages))["title"] == "No scorecard yet"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/", 404), ("GET", "/api/esr/scores", 404), ("POST", "/api/esr/score", 405)],
+)
+async def test_every_refusal_is_a_problem_document(method: str, path: str, status: int) -> None:
+    messages = await call(score_app(ScoreBoard(), None), path, method=method)
+    assert messages[0]["status"] == status
+    headers = dict(messages[0]["headers"])
+    assert headers[b"content-type"] == b"application/problem+json"
+    assert (b"allow" in headers) == (status == 405)
+    told = orjson.loads(body_of(messages))
+    assert told["status"] == status
+    assert path in told["detail"]
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "s"}])
@@ -124,3 +141,13 @@ def test_beyond_this_machine_needs_a_token(text: str) -> None:
 def test_a_bad_address_is_named_and_no_name_is_ever_resolved(text: str) -> None:
     with pytest.raises(ServeError, match="--serve"):
         parse_serve(text, {"ESR_TOKEN": "s3cret"})
+
+
+@pytest.mark.parametrize("text", ["0", "localhost:0"])
+def test_the_url_names_the_port_that_was_free(text: str) -> None:
+    with bind(parse_serve(text, {})) as listener:
+        port = listener.getsockname()[1]
+        assert url_of(listener) == f"http://127.0.0.1:{port}"
+        assert port > 0
+        with pytest.raises(ServeError, match=f"cannot listen on http://127.0.0.1:{port}"):
+            bind(parse_serve(str(port), {}))
