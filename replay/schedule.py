@@ -168,8 +168,12 @@ def _draw_sessions(recording: Recording, pace: Pace, users: int) -> _Draft:
     lane = np.repeat(np.arange(users, dtype=np.int64), count)
     within = np.arange(len(lane)) - np.repeat(np.cumsum(count) - count, count)
     at = starts[drawn][lane] + within
+    drawn_ns = arrive_ns[lane] + due_ns[at] - start_ns[drawn][lane]
+    if pace.window_s is None:
+        # Nobody asked for an end: the last session to arrive is played to its own.
+        window_ns = int(drawn_ns.max()) + 1
     return _Draft(
-        due_ns=arrive_ns[lane] + due_ns[at] - start_ns[drawn][lane],
+        due_ns=drawn_ns,
         row=_rows(recording)[order[at]],
         lane=lane,
         session=by_session[starts][drawn],

@@ -52,5 +52,7 @@ rm -f "$venv/.esr-product" "$venv/.esr-dev"
 pip() { "$venv/bin/python" -m pip -qq --disable-pip-version-check --no-input "$@"; }
 pip install --require-hashes -r "$lock"
 pip install --no-deps --no-build-isolation -e .
+# An editable install leaves compiling to the first start, or to every start where none may be kept.
+"$venv/bin/python" -m compileall -q hms_esr proxy replay scenarios scorecard stubs switchboard
 stamp_of product >"$venv/.esr-product"
 if [ "$kind" = dev ]; then stamp_of dev >"$venv/.esr-dev"; fi

@@ -192,12 +192,13 @@ def test_users_arrive_along_the_recorded_curve(users: int, window_s: float | Non
     plan = build_plan(recording, Pace(users=users, window_s=window_s, seed=7))
     first = np.full(len(plan.lanes.name), np.iinfo(np.int64).max)
     np.minimum.at(first, plan.lane, plan.due_ns)
-    length_s = plan.trace_ns / S
-    assert length_s == pytest.approx(window_s or 100, rel=0.02)
+    arrive_s = window_s or 100
+    # Without a window the last to arrive, who stays for 4 s, plays to the end.
+    assert plan.trace_ns / S == pytest.approx(window_s or 104, rel=0.02)
     cut = window_s is not None and window_s < 100
     # Recorded: of those that start in the first x of the trace, the share before y is (y / x)^2.
     for share in np.linspace(0.05, 1, 20):
-        arrived = (first <= share * plan.trace_ns).mean()
+        arrived = (first <= share * arrive_s * S).mean()
         assert arrived == pytest.approx(share**2, abs=0.03 + (0.02 if cut else 0)), share
 
 
@@ -361,3 +362,13 @@ def test_arrivals_ascend_inside_the_curve(starts: list[int], users: int, seed: i
     assert (np.abs(arrived - recorded) <= 1 / users + 1 / len(curve) + 1e-9).all() or len(
         set(starts)
     ) < len(starts)
+
+
+@pytest.mark.parametrize("users", [1, 5, 12])
+def test_without_a_window_users_play_their_sessions_to_the_end(users: int) -> None:
+    """Sessions that start together and go on for long are the rule in a short log."""
+    starts = [(session / 100 + 2.0 * step, session) for step in range(6) for session in range(5)]
+    plan = build_plan(record(*sorted(starts)), Pace(users=users, speed=4, seed=3))
+    assert len(plan) == 6 * users
+    assert plan.beyond == 0
+    assert plan.due_ns[-1] <= plan.trace_ns / 4
