@@ -1,7 +1,7 @@
 """The live scorecard over HTTP: server-sent events at `/api/esr/score`, one JSON object a second.
 
 Loopback by default; any other address needs `ESR_TOKEN`, and then every call needs
-`Authorization: Bearer`. A page that runs the seed's Vue widget from the same origin reads `users`,
+`Authorization: Bearer`. A page on this machine that runs the seed's Vue widget reads `users`,
 `avg_wait` and `error_pct` straight from the events. Read next: `server.py`.
 """
 
@@ -15,12 +15,16 @@ from sse_starlette.sse import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hms_esr.score_board import ScoreBoard
+
+LOCAL_PAGES = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
+"""Origins of pages that may read the scorecard across ports."""
 
 
 def score_app(board: ScoreBoard, token: str | None) -> Starlette:
@@ -38,8 +42,13 @@ def score_app(board: ScoreBoard, token: str | None) -> Starlette:
         Route("/api/esr/score", score, methods=["GET"]),
         Route("/api/esr/scorecard", scorecard, methods=["GET"]),
     ]
-    guards = [Middleware(BearerGuard, token=token)] if token else []
-    return Starlette(routes=routes, middleware=guards, exception_handlers={HTTPException: _refuse})
+    # A page under development is served from another port of this machine; nobody else may read.
+    layers = [
+        Middleware(CORSMiddleware, allow_origin_regex=LOCAL_PAGES, allow_headers=["Authorization"])
+    ]
+    if token:
+        layers.append(Middleware(BearerGuard, token=token))
+    return Starlette(routes=routes, middleware=layers, exception_handlers={HTTPException: _refuse})
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

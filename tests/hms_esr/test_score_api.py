@@ -151,3 +151,23 @@ def test_the_url_names_the_port_that_was_free(text: str) -> None:
         assert port > 0
         with pytest.raises(ServeError, match=f"cannot listen on http://127.0.0.1:{port}"):
             bind(parse_serve(str(port), {}))
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://localhost:5173", True),
+        ("http://127.0.0.1:8000", True),
+        ("https://localhost", True),
+        ("http://localhost.evil.example", False),
+        ("http://127.0.0.1.evil.example", False),
+        ("https://evil.example", False),
+        ("null", False),
+    ],
+)
+async def test_only_pages_of_this_machine_may_read_across_ports(origin: str, allowed: bool) -> None:
+    board = ScoreBoard()
+    board.publish({"users": 1})
+    messages = await call(score_app(board, None), "/api/esr/scorecard", {"Origin": origin})
+    told = dict(messages[0]["headers"]).get(b"access-control-allow-origin")
+    assert told == (origin.encode() if allowed else None)
