@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hms_esr.scratch import ScratchError, make_scratch, no_room
+from hms_esr.run_folder import RunLock
+from hms_esr.scratch import FORGOTTEN_S, ScratchError, forget_killed, make_scratch, no_room
 
 
 def test_a_scratch_folder_goes_with_its_stack() -> None:
@@ -15,6 +16,22 @@ def test_a_scratch_folder_goes_with_its_stack() -> None:
         folder = make_scratch("esr-test-", stack)
         (folder / "file").touch()
     assert not folder.exists()
+
+
+def test_what_a_killed_run_left_is_forgotten_and_what_lives_is_not(tmp_path: Path) -> None:
+    killed, living, foreign = (tmp_path / n for n in ("esr-t-killed", "esr-t-living", "other"))
+    for folder in (killed, living, foreign):
+        folder.mkdir()
+    (killed / "plan").touch()
+    (tmp_path / "esr-t-link").symlink_to(foreign, target_is_directory=True)
+    with RunLock.take(living):
+        now_s = max(path.stat().st_mtime for path in (killed, living, foreign))
+        forget_killed(tmp_path, "esr-t-", now_s + FORGOTTEN_S)
+        assert killed.exists(), "a folder this young may not be locked yet"
+        forget_killed(tmp_path, "esr-t-", now_s + FORGOTTEN_S + 1)
+    assert not killed.exists()
+    assert living.exists()
+    assert foreign.exists()
 
 
 @pytest.mark.parametrize(
