@@ -1,7 +1,7 @@
 """What the embedded sandbox answers to a trace it has no stub for: learned from the tape.
 
 For each route the statuses that were recorded and a table of the recorded waits. The file is what
-`stubs.gateway --answers` reads; `docs/stubs.md` describes it.
+`python -m stubs --answers` reads; `docs/stubs.md` describes it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The stub gateway: one process in which every service of the neighbourhood answers.
 
-`python -m stubs.gateway` prints `ready HOST:PORT` once it accepts. A request is answered by the
+`python -m stubs` prints `ready HOST:PORT` once it accepts. A request is answered by the
 stub whose route it fits, else by what was learned from the trace, else with a 404 that names the
 nearest routes. Requests take the plain ASGI path below; Starlette serves `/__esr` only, which no
 stub can shadow. Floor 1. Read next: `routing.py`, `service.py`, `learned.py`.
@@ -192,14 +192,3 @@ async def respond(send: Send, method: str, answer: Answer) -> None:
             body = b""
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def main() -> None:
-    """Entry point; the process part lives in `serve.py`."""
-    from stubs.serve import run_gateway
-
-    run_gateway()
-
-
-if __name__ == "__main__":
-    main()

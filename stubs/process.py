@@ -86,7 +86,7 @@ class StubProcess:
 def gateway_command(seed: int, answers: Path | None = None) -> list[str]:
     """How a gateway is started that ends with its parent."""
     # -P: whatever lies in the user's folder must not be taken for one of our modules.
-    command = [sys.executable, "-P", "-m", "stubs.gateway", "--with-parent", "--seed", str(seed)]
+    command = [sys.executable, "-P", "-m", "stubs", "--with-parent", "--seed", str(seed)]
     return command if answers is None else [*command, "--answers", str(answers)]
 
 

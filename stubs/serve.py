@@ -140,7 +140,7 @@ def _end_with_parent() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m stubs.gateway",
+        prog="python -m stubs",
         description="Answer as the services of the neighbourhood would. See docs/stubs.md.",
     )
     parser.add_argument(

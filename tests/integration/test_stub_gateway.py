@@ -26,7 +26,7 @@ from switchboard.errors import UpstreamError
 from tests.integration.esr import ACCESS_LOG, ROOT
 
 TIMEOUT_S = 20
-GATEWAY = [sys.executable, "-P", "-m", "stubs.gateway"]
+GATEWAY = [sys.executable, "-P", "-m", "stubs"]
 
 # What a child does that is no gateway. It waits on standard input, which ends when it is stopped.
 SILENT = "import sys; sys.stdin.read()"

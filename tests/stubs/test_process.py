@@ -46,7 +46,7 @@ def test_any_other_line_is_none(line: bytes) -> None:
 def test_the_gateway_is_our_own_and_ends_with_us() -> None:
     command = gateway_command(7)
     assert command[0] == sys.executable
-    assert command[1:4] == ["-P", "-m", "stubs.gateway"]
+    assert command[1:4] == ["-P", "-m", "stubs"]
     assert "--with-parent" in command
     assert command[command.index("--seed") + 1] == "7"
     assert "--answers" not in command
