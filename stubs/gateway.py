@@ -3,15 +3,13 @@
 `python -m stubs` prints `ready HOST:PORT` once it accepts. A request is answered by the
 stub whose route it fits, else by what was learned from the trace, else with a 404 that names the
 nearest routes. Requests take the plain ASGI path below; Starlette serves `/__esr` only, which no
-stub can shadow. Floor 1. Read next: `routing.py`, `service.py`, `learned.py`.
+stub can shadow. Floor 1. Read next: `answering.py`, which decides what is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
@@ -19,30 +17,18 @@ from urllib.parse import quote
 from starlette.types import Receive, Scope, Send
 
 from stubs.admin import Counts, is_admin, make_admin
+from stubs.answering import FIRST_UNNUMBERED as FIRST_UNNUMBERED
+from stubs.answering import MAX_BODY_BYTES as MAX_BODY_BYTES
+from stubs.answering import Answering, Sleep
 from stubs.learned import LearnedAnswers
-from stubs.routing import RouteTable
-from stubs.service import (
-    Answer,
-    Asked,
-    BadRequestError,
-    Service,
-    StubRoute,
-    answer_problem,
-)
+from stubs.service import Answer, Service
 from switchboard.routes import service_label, service_of
-
-MAX_BODY_BYTES: Final = 1024 * 1024
-FIRST_UNNUMBERED: Final = 1 << 63
-"""Requests that nobody numbered get ids from here on, apart from any injector's."""
 
 _SANDBOX: Final = (b"x-esr-env", b"sandbox")
 _NO_BODY: Final = (204, 304)
-_REQUEST_ID: Final = re.compile(rb"[0-9a-fA-F]{1,16}")
 _LONGEST_HOST: Final = 256
 _PATH_CHARACTERS: Final = "/:@!$&'()*+,;=~"
 """What stands in a path as it is (RFC 3986, section 3.3)."""
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class BodyTooLargeError(Exception):
@@ -64,11 +50,7 @@ class Gateway:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.counts = Counts()
-        self._routes = RouteTable(services, learned)
-        self._seed = seed
-        self._sleep = sleep
-        self._next_unnumbered = FIRST_UNNUMBERED
-        self._broken: set[StubRoute] = set()
+        self._stubs = Answering(services, learned, seed, sleep, self.counts.add)
         self._admin = make_admin([service.name for service in services], self.counts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,53 +71,12 @@ class Gateway:
         except ClientGoneError:
             return
         except BodyTooLargeError:
-            self.counts.add(service, "(body too large)", 413)
-            limit = f"this sandbox takes bodies of up to {MAX_BODY_BYTES:,} bytes"
-            await respond(send, method, answer_problem(413, "Body too large", limit))
+            await respond(send, method, self._stubs.refuse_body(service))
             return
-        path = path_as_sent(scope)
-        found = self._routes.find(service, method, path)
-        if found is None:
-            self.counts.add(service, "(no such route)", 404)
-            await respond(send, method, self._no_such_route(service, method, path))
-            return
-        route, params = found
         query = scope.get("query_string", b"").decode("latin-1")
-        request_id = self._request_id(headers)
-        asked = Asked(service, method, path, query, params, headers, body, request_id, self._seed)
-        wait_s = route.latency.sample_s(asked.latency_draw)
-        if wait_s > 0:
-            await self._sleep(wait_s)
-        answer = self._ask(route, asked)
-        self.counts.add(service, f"{method} {route.template}", answer.status)
+        path = path_as_sent(scope)
+        answer = await self._stubs.answer(service, method, path, query, headers, body)
         await respond(send, method, answer)
-
-    def _ask(self, route: StubRoute, asked: Asked) -> Answer:
-        try:
-            return route.handler(asked)
-        except BadRequestError as error:
-            return answer_problem(400, "Bad request", str(error))
-        except Exception as error:  # whatever a stub's author got wrong must not stop the others
-            name = f"{route.method} {route.template}"
-            if route not in self._broken:  # once each: the log must not grow with the run
-                self._broken.add(route)
-                logging.getLogger(__name__).exception("the stub of %s is broken", name)
-            detail = f"the stub of {name} is broken: {type(error).__name__}"
-            return answer_problem(500, "Broken stub", detail)
-
-    def _request_id(self, headers: Mapping[bytes, bytes]) -> int:
-        """The injector's number for the request, a counter for those of anybody else."""
-        given = headers.get(b"x-esr-request", b"")
-        if _REQUEST_ID.fullmatch(given):
-            return int(given, 16)
-        self._next_unnumbered += 1
-        return self._next_unnumbered
-
-    def _no_such_route(self, service: str, method: str, path: str) -> Answer:
-        near = self._routes.nearest(service, method, path)
-        hint = f"; near are {', '.join(near)}" if near else ""
-        detail = f"no stub of service {service} answers this method and path{hint}"
-        return answer_problem(404, "No such route", detail)
 
 
 def service_name(headers: Mapping[bytes, bytes]) -> str:

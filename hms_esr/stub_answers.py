@@ -1,0 +1,53 @@
+"""The stubs as a callable, for doors that answer in place: no socket between door and stub.
+
+Two rooms of floor 1 do not know each other, so this is handed to the door. An answer is the same
+as the stub gateway would give: the same seed, latency and request number. What a stub remembers
+(a payment, a session) is the memory of one process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from stubs.answering import FIRST_UNNUMBERED, MAX_BODY_BYTES, Answering, Sleep
+from stubs.learned import LearnedAnswers
+from stubs.service import Answer
+from stubs.services import all_services
+from switchboard.exchange import StubAnswer, StubAsk
+from switchboard.routes import service_label
+
+PER_WORKER = 1 << 48
+"""Requests that nobody numbered get numbers of their own in each worker."""
+
+
+class StubAnswers:
+    """A `StubCall`. `worker`: the number of the process, from 0."""
+
+    def __init__(self, seed: int, worker: int = 0, sleep: Sleep = asyncio.sleep) -> None:
+        first = FIRST_UNNUMBERED + worker * PER_WORKER
+        self._stubs = Answering(
+            all_services(), LearnedAnswers(), seed, sleep, first_unnumbered=first
+        )
+
+    async def __call__(self, ask: StubAsk) -> StubAnswer:
+        """The answer of the service that the route names, whatever the Host header says."""
+        service = service_label(ask.service)
+        if len(ask.body) > MAX_BODY_BYTES:
+            return stub_answer(self._stubs.refuse_body(service))
+        path, _, query = ask.target.partition("?")
+        headers = header_bytes(ask.headers)
+        answer = await self._stubs.answer(service, ask.method, path, query, headers, ask.body)
+        return stub_answer(answer)
+
+
+def header_bytes(headers: Iterable[tuple[str, str]]) -> dict[bytes, bytes]:
+    """Headers as stubs read them: bytes by lower-case name, the last of equal names."""
+    return {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in headers}
+
+
+def stub_answer(answer: Answer) -> StubAnswer:
+    """The answer as a door sends it; the length is the door's to say."""
+    headers = [("x-esr-env", "sandbox"), ("content-type", answer.content_type.decode("latin-1"))]
+    more = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
+    return StubAnswer(answer.status, headers + more, answer.body)
