@@ -31,21 +31,29 @@ FLOORS = {
 
 # A third-party library is imported under these paths and nowhere else.
 HOMES: dict[str, tuple[str, ...]] = {
+    "cryptography": ("hms_esr/signing.py", "proxy/interceptor/"),
     "duckdb": ("scorecard/store.py",),
-    "httptools": ("replay/wire.py", "stubs/"),
+    "httptools": ("replay/wire.py", "stubs/", "proxy/gateway/"),
+    "mitmproxy": ("proxy/interceptor/",),
     "numpy": ("replay/", "scorecard/", "hms_esr/"),
     "orjson": ("replay/", "scorecard/", "stubs/", "hms_esr/"),
+    "prometheus_client": ("proxy/metrics.py",),
     "pydantic": ("scenarios/", "hms_esr/api/"),
     "rich": ("hms_esr/",),
     "sse_starlette": ("hms_esr/api/",),
     "starlette": ("stubs/", "hms_esr/api/"),
-    "typer": ("hms_esr/cli.py",),
+    "typer": ("hms_esr/cli.py", "hms_esr/cli_switchboard.py"),
     "uvicorn": ("stubs/", "hms_esr/api/"),
-    "uvloop": ("replay/worker.py", "stubs/", "hms_esr/runner.py"),  # a loop is started there
+    # a loop is started there
+    "uvloop": ("replay/worker.py", "stubs/", "hms_esr/runner.py", "hms_esr/gateways/"),
     "yaml": ("scenarios/yaml_lines.py",),
     "zstandard": ("replay/readers/source.py",),
 }
-DISTRIBUTIONS = {"yaml": "pyyaml", "sse_starlette": "sse-starlette"}
+DISTRIBUTIONS = {
+    "prometheus_client": "prometheus-client",
+    "sse_starlette": "sse-starlette",
+    "yaml": "pyyaml",
+}
 
 # Floor 0 decides and does nothing: no sockets, files, processes, clocks or chance of its own.
 DOING = {
@@ -55,7 +63,7 @@ DOING = {
 }  # fmt: skip
 PURE = {"PurePath", "PurePosixPath", "PureWindowsPath"}  # names only, no files
 CLOCK_CALLS = {"now", "today", "utcnow"}
-EDGE = {"switchboard/middleware.py"}
+EDGE = {"switchboard/middleware.py", "switchboard/mode.py"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +178,12 @@ def test_floor_0_is_standard_library_only_and_does_nothing() -> None:
 
 def test_every_library_at_home_is_a_dependency_of_the_product() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[\[<>=!~;\s]", each)[0].lower() for each in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    wanted = [
+        *project["dependencies"],
+        *(each for name in extras if name != "dev" for each in extras[name]),
+    ]
+    declared = {re.split(r"[\[<>=!~;\s]", each)[0].lower() for each in wanted}
     assert {DISTRIBUTIONS.get(name, name) for name in HOMES} == declared
 
 

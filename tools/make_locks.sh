@@ -22,5 +22,5 @@ compile() {
         --no-emit-index-url --quiet --output-file "$output" "$@"
 }
 
-compile requirements.lock "$@"
-compile requirements-dev.lock --extra dev --constraint requirements.lock "$@"
+compile requirements.lock --extra mitm "$@"
+compile requirements-dev.lock --extra mitm --extra dev --constraint requirements.lock "$@"
