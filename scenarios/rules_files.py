@@ -103,21 +103,16 @@ class RulesWatch:
 
     def check(self) -> Rules | None:
         """The new rules when the file was edited and is sound; None when nothing is to be done."""
-        if _stamps(self._files) == self._stamps:
+        # What is wrong may be mended in another file than those we know of, so look every time.
+        if self.complaint is None and not self._is_edited():
             return None
-        self._stamps = _stamps(self._files)  # before reading, so that no later edit is missed
-        contents = _contents(self._files)
-        if contents == self._seen:
-            return None
-        self._seen = contents
-        return self._take()
-
-    def _take(self) -> Rules | None:
         try:
             reading = _read(self.path, self._folders)
         except RuleError as error:
-            self.complaint = f"{error}\nThe rules that were read before stay in force."
-            self._report(self.complaint)
+            complaint = f"{error}\nThe rules that were read before stay in force."
+            if complaint != self.complaint:
+                self._report(complaint)
+            self.complaint = complaint
             return None
         if self.complaint is not None:
             self._report(f"{reading.rules.source} is sound again")
@@ -128,6 +123,15 @@ class RulesWatch:
             return None
         self.rules = reading.rules
         return reading.rules
+
+    def _is_edited(self) -> bool:
+        stamps = _stamps(self._files)  # before reading, so that no later edit is missed
+        if stamps == self._stamps:
+            return False
+        contents = _contents(self._files)
+        is_edited = contents != self._seen
+        self._stamps, self._seen = stamps, contents
+        return is_edited
 
 
 def _folders(path: Path) -> tuple[Path, ...]:

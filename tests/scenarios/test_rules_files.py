@@ -250,3 +250,15 @@ def test_an_environment_that_joins_is_watched_from_then_on(file: Path) -> None:
     assert watched.check() is not None
     write(staging, STAGING.replace("10.20.0.5", "10.20.0.6"))
     assert watched.check() is not None
+
+
+def test_what_was_missing_may_be_mended_in_another_file(file: Path) -> None:
+    said: list[str] = []
+    watched = watch(file, said)
+    write(file, LAYERED)
+    assert watched.check() is None
+    assert watched.check() is None
+    assert len(said) == 1
+    write(file.parent / "environments" / "staging.yml", STAGING)
+    assert watched.check() is not None
+    assert watched.complaint is None
