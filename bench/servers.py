@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.children import SERVER, STOP_S, BenchError, start, stop
 
-READY_S = 5.0
+READY_S = 10.0
 
 _NGINX_CONF = """\
 daemon off;
@@ -58,7 +58,7 @@ def run_nginx(binary: str, home: Path) -> Iterator[int]:
     process = start([binary, "-e", str(errors), "-p", str(home), "-c", str(config)], SERVER)
     with process:
         try:
-            _wait_listening(port, process)
+            wait_listening(port, process, "nginx")
             yield port
         finally:
             stop(process)
@@ -106,10 +106,11 @@ def _port_of(process: subprocess.Popen[bytes]) -> int:
     return int(line)
 
 
-def _wait_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_listening(port: int, process: subprocess.Popen[bytes], name: str) -> None:
+    """Until the port accepts. Raises BenchError when the process ends, or never listens."""
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
             return
         time.sleep(0.02)
-    raise BenchError("nginx did not start; is its configuration refused?")
+    raise BenchError(f"{name} did not start; is its configuration refused?")
