@@ -87,7 +87,8 @@ class RulesWatch:
     ) -> None:
         """Read the file. Raises RuleError with every fault in it.
 
-        report: is told one sentence, once for each unsound edit and once when that is mended.
+        report: is told one sentence, once for each unsound edit and once when that is mended;
+        `complaint` is up to date when it is called.
         """
         self.path = path
         self.complaint: str | None = None
@@ -110,13 +111,13 @@ class RulesWatch:
             reading = _read(self.path, self._folders)
         except RuleError as error:
             complaint = f"{error}\nThe rules that were read before stay in force."
-            if complaint != self.complaint:
+            is_new, self.complaint = complaint != self.complaint, complaint
+            if is_new:
                 self._report(complaint)
-            self.complaint = complaint
             return None
-        if self.complaint is not None:
+        was_complaining, self.complaint = self.complaint is not None, None
+        if was_complaining:
             self._report(f"{reading.rules.source} is sound again")
-        self.complaint = None
         if reading.files != self._files:
             self._files, self._stamps = reading.files, ()
         if reading.rules == self.rules:
@@ -132,6 +133,15 @@ class RulesWatch:
         is_edited = contents != self._seen
         self._stamps, self._seen = stamps, contents
         return is_edited
+
+
+def read_lines(path: Path) -> LineOf:
+    """Where a path like `deny.hosts[0]` stands in a rules file; nowhere if it cannot be read."""
+    source = _shown(path)
+    try:
+        return load_yaml(_read_text(path, source), source)[1]
+    except ScenarioError:
+        return lambda _: None
 
 
 def _folders(path: Path) -> tuple[Path, ...]:

@@ -189,14 +189,14 @@ def decide(rules: Rules | None, mode: Mode, ask: Ask) -> Decision:
     """What becomes of the request. Deny wins over every route; no route is a refusal."""
     if rules is None:
         return refuse("no-rules")
-    denied = _why_denied(rules, ask.host)
+    denied = why_denied(rules, ask.host)
     if denied is not None:
         return denied
     missed = "unmapped-host"
     for route in rules.routes:
         if not any(matches(pattern, ask.host) for pattern in route.hosts):
             continue
-        miss = _why_missed(route, ask)
+        miss = why_missed(route, ask)
         if miss is None:
             return _decide_by(route, mode)
         missed = max(missed, miss, key=_MISSES.index)
@@ -207,7 +207,7 @@ def decide(rules: Rules | None, mode: Mode, ask: Ask) -> Decision:
 _MISSES: Final = ("unmapped-host", "unmapped-port", "unmapped-path", "unmapped-method")
 
 
-def _why_missed(route: Route, ask: Ask) -> str | None:
+def why_missed(route: Route, ask: Ask) -> str | None:
     """Which part of the route does not take the request, or None when all of it does."""
     if route.ports and ask.port not in route.ports:
         return "unmapped-port"
@@ -237,7 +237,7 @@ def is_under(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(f"{prefix}/")
 
 
-def _why_denied(rules: Rules, host: str) -> Refuse | None:
+def why_denied(rules: Rules, host: str) -> Refuse | None:
     for index, pattern in enumerate(rules.deny_hosts):
         if matches(pattern, host):
             return refuse(f"deny.hosts[{index}]", pattern)

@@ -12,6 +12,7 @@ from scenarios.rules_files import (
     RulesWatch,
     find_rules,
     mode_file_of,
+    read_lines,
     read_rules,
 )
 from switchboard.errors import RuleError
@@ -262,3 +263,19 @@ def test_what_was_missing_may_be_mended_in_another_file(file: Path) -> None:
     write(file.parent / "environments" / "staging.yml", STAGING)
     assert watched.check() is not None
     assert watched.complaint is None
+
+
+def test_whoever_is_told_finds_the_complaint_up_to_date(file: Path) -> None:
+    seen: list[str | None] = []
+    watched = RulesWatch(file, report=lambda _: seen.append(watched.complaint))
+    write(file, "a: [")
+    assert watched.check() is None
+    write(file, OTHER)
+    assert watched.check() is not None
+    assert seen[0] is not None
+    assert seen[1:] == [None]
+
+
+def test_lines_of_a_file(file: Path) -> None:
+    assert read_lines(file)("deny.hosts[0]") == 7
+    assert read_lines(file.parent / "gone.yml")("deny.hosts[0]") is None
