@@ -157,7 +157,8 @@ GLOSSARY_WORDS = (
     "trace", "tape", "session", "due", "lag", "service time", "response time", "scenario", "run",
     "target environment", "route", "stub", "fault", "chaos event", "probe", "outcome", "scorecard",
     "report card", "certificate", "guard", "interlock", "deck", "ready", "starting", "running",
-    "paused", "done", "failed", "aborted", "pass", "fail", "void",
+    "paused", "done", "failed", "aborted", "pass", "fail", "void", "rules", "door", "gateway",
+    "interceptor", "destination", "mode", "seal", "canary", "ledger",
 )  # fmt: skip
 
 
