@@ -14,9 +14,18 @@ from urllib.parse import quote
 
 from switchboard.base_url import authority_of
 from switchboard.cookies import set_cookie
-from switchboard.decide import Ask, Forward, Refuse, is_under, parse_authority, refuse
+from switchboard.decide import (
+    Ask,
+    Forward,
+    Refuse,
+    is_under,
+    parse_authority,
+    refuse,
+    why_denied,
+)
+from switchboard.edit_request import host_of_destination
 from switchboard.headers import HOP_BY_HOP, connection_names, is_token
-from switchboard.hosts import matches
+from switchboard.hosts import literal_address, matches
 from switchboard.rules import Rules
 
 # What would bind the client beyond this answer, or offer it a way round the switchboard.
@@ -34,9 +43,14 @@ _DROPPED: Final = frozenset(
         "strict-transport-security",
     }
 )
-_PLACES: Final = frozenset({"location", "content-location"})
+_LEADING: Final = frozenset({"location", "refresh"})
+"""Clients follow them by themselves."""
+_SPECIAL: Final = _LEADING | {"content-location", "link", "set-cookie"}
 _URL: Final = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?//([^/?#\\\s\"'<>]*)([^\s\"'<>]*)")
-_HAS_URL: Final = re.compile(r"//|\\")
+_REFRESH: Final = re.compile(
+    r"([\s0-9.]*[;,\s]\s*(?:url\s*=\s*)?)(['\"]?)(.*?)(['\"]?)", re.IGNORECASE | re.DOTALL
+)
+_LINK: Final = re.compile(r"<([^>]*)>")
 _BEFORE_URL: Final = re.compile(r"[\x00-\x20]+")
 _VISIBLE: Final = "!\"#$%&'()*+,/:;<=>?@[]^`{|}~"
 _SPLITS: Final = re.compile(r"[\r\n\0]")
@@ -59,25 +73,31 @@ def edit_answer(
             continue
         if low.startswith("x-esr-"):
             continue
-        if low == "set-cookie":
-            cookie = set_cookie(value, are_marked=rules.cookies == "sandbox")
-            if cookie is not None:
-                out.append((name, cookie))
-            continue
-        if low in _PLACES:
-            place = map_place(value, ask, forward, rules)
-            if place is None and low == "location":
-                return refuse("redirect", shown_place(value))
-            value = place or ""
-        elif low in ("link", "refresh") and _HAS_URL.search(value):
-            mapped = _map_all(value, ask, forward, rules)
-            if mapped is None and low == "refresh":
-                return refuse("redirect", shown_place(value))
-            value = mapped or ""
-        if value or low not in (*_PLACES, "link"):
-            out.append((name, value))
+        if low in _SPECIAL:
+            edited = _edit_special(low, value, ask, forward, rules)
+            if isinstance(edited, Refuse):
+                return edited
+            if not edited:
+                continue
+            value = edited
+        out.append((name, value))
     out.append(("x-esr-env", "sandbox"))
     return out
+
+
+def _edit_special(low: str, value: str, ask: Ask, forward: Forward, rules: Rules) -> str | Refuse:
+    """A header that names a place or sets a cookie; "" is one that the client does not get."""
+    if low == "set-cookie":
+        return set_cookie(value, are_marked=rules.cookies == "sandbox") or ""
+    if low == "link":
+        return _map_links(value, ask, forward, rules) or ""
+    if low == "refresh":
+        place = _map_refresh(value, ask, forward, rules)
+    else:
+        place = map_place(value, ask, forward, rules)
+    if place is None and low in _LEADING:
+        return refuse("redirect", shown_place(value))
+    return place or ""
 
 
 def map_place(value: str, ask: Ask, forward: Forward, rules: Rules) -> str | None:
@@ -99,12 +119,9 @@ def _map_url(
 ) -> str | None:
     if scheme not in ("", "http", "https", "ws", "wss"):
         return None
-    if is_own(authority, forward):
+    if is_own(authority, forward, ask):
         asked = authority_of(ask.scheme, ask.host, ask.port)
-        shown = {"ws": "ws", "wss": "ws"}.get(scheme, "http") + (
-            "s" if ask.scheme == "https" else ""
-        )
-        return f"{shown + ':' if scheme else ''}//{asked}{_map_path(rest, forward)}"
+        return f"{client_scheme(scheme, ask)}//{asked}{_map_path(rest, forward)}"
     if not is_routed(authority, scheme, rules):
         return None
     return f"{scheme + ':' if scheme else ''}//{authority}{rest}"
@@ -118,18 +135,14 @@ def client_scheme(scheme: str, ask: Ask) -> str:
     return f"{plain}s:" if ask.scheme == "https" else f"{plain}:"
 
 
-def is_own(authority: str, forward: Forward) -> bool:
+def is_own(authority: str, forward: Forward, ask: Ask) -> bool:
     """True when the sandbox speaks of itself: its address, or the Host it was asked under."""
-    low = authority.lower()
-    host = (forward.to.host_header or "").lower()
-    return low in (forward.to.authority, f"{_bare(forward)}:{forward.to.port}") or (
-        bool(host) and "{" not in host and low == host
-    )
-
-
-def _bare(forward: Forward) -> str:
-    address = forward.to.address
-    return f"[{address}]" if ":" in address else address
+    if authority.lower() == host_of_destination(ask, forward).lower():
+        return True
+    where = parse_authority(authority, forward.to.scheme)
+    if isinstance(where, Refuse) or where[1] != forward.to.port:
+        return False
+    return str(literal_address(where[0])) == forward.to.address
 
 
 def is_routed(authority: str, scheme: str, rules: Rules) -> bool:
@@ -138,7 +151,7 @@ def is_routed(authority: str, scheme: str, rules: Rules) -> bool:
     if isinstance(where, Refuse):
         return False
     host = where[0]
-    if any(matches(pattern, host) for pattern in rules.deny_hosts):
+    if why_denied(rules, host) is not None:
         return False
     return any(matches(pattern, host) for route in rules.routes for pattern in route.hosts)
 
@@ -148,28 +161,31 @@ def _map_path(path: str, forward: Forward) -> str:
     edits = forward.route.edits
     bare = path.partition("?")[0].partition("#")[0]
     if edits.prefix and is_under(bare, edits.prefix):
-        path = path.removeprefix(edits.prefix)
-        if not path.startswith("/"):
-            path = f"/{path}"
+        # What is left must not read as a host: `/sandbox//prod.example`.
+        path = "/" + path.removeprefix(edits.prefix).lstrip("/")
     if edits.strip_prefix and path.startswith("/") and not is_under(bare, edits.strip_prefix):
         path = edits.strip_prefix + path
     return path
 
 
-def _map_all(value: str, ask: Ask, forward: Forward, rules: Rules) -> str | None:
-    """The header with every URL in it mapped; None when one of them leads nowhere."""
-    if "\\" in value:
+def _map_refresh(value: str, ask: Ask, forward: Forward, rules: Rules) -> str | None:
+    """`5; url=...` with its place mapped; None when it leads nowhere."""
+    if not value.strip(" \t0123456789.;,"):
+        return value
+    parts = _REFRESH.fullmatch(value)
+    place = map_place(parts[3], ask, forward, rules) if parts is not None else None
+    return None if parts is None or place is None else f"{parts[1]}{parts[2]}{place}{parts[4]}"
+
+
+def _map_links(value: str, ask: Ask, forward: Forward, rules: Rules) -> str | None:
+    """`<...>; rel=next, <...>` with every place mapped; None when one of them leads nowhere."""
+    if "//" in _LINK.sub("", value):
+        return None  # whoever reads a place there may read it in another way than we do
+    places = [map_place(place, ask, forward, rules) for place in _LINK.findall(value)]
+    if any(place is None for place in places):
         return None
-    parts: list[str] = []
-    at = 0
-    for found in _URL.finditer(value):
-        scheme, authority, rest = found[1], found[2], found[3]
-        mapped = _map_url((scheme or "").lower(), authority, rest, ask, forward, rules)
-        if mapped is None:
-            return None
-        parts += [value[at : found.start()], mapped]
-        at = found.end()
-    return "".join([*parts, value[at:]])
+    mapped = iter(places)
+    return _LINK.sub(lambda _: f"<{next(mapped)}>", value)
 
 
 def shown_place(value: str) -> str:

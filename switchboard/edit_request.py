@@ -16,13 +16,14 @@ from urllib.parse import quote, unquote_plus
 
 from switchboard.base_url import authority_of
 from switchboard.cookies import cookie_header
-from switchboard.credentials import safe_headers, safe_target, safe_value
+from switchboard.credentials import has_secret_shape, safe_headers, safe_target, safe_value
 from switchboard.decide import Ask, Forward, is_under
 from switchboard.headers import HOP_BY_HOP, connection_names, is_label, is_token, is_value
 from switchboard.routes import service_of
 from switchboard.rules import Edits, Rules
 
 HOP: Final = "x-esr-hop"
+MOST_HOPS: Final = 20
 _REQUEST_ID: Final = re.compile(r"[0-9a-fA-F]{1,16}")
 _FROM_INJECTOR: Final = ("x-esr-request", "x-esr-run", "x-esr-service")
 
@@ -65,18 +66,21 @@ def edit_request(
     if cookie:
         kept.append(("cookie", cookie))
     own = own_headers(ask, forward, rules, secrets)
-    ours = {name.lower() for name, _ in own} | {name.lower() for name, _ in edits.set_headers}
+    ours = {name.lower() for name, _ in own}
+    added = [pair for pair in edits.set_headers if pair[0].lower() not in ours]
+    ours.update(name.lower() for name, _ in added)
     out = [pair for pair in kept if pair[0].lower() not in ours]
     tags = injector_tags(headers, rules, ask)
     hops = hop_header(headers, hop) if hop else []
-    return Outgoing(
-        edit_target(ask.target, rules, edits), [*own, *out, *edits.set_headers, *tags, *hops]
-    )
+    return Outgoing(edit_target(ask.target, rules, edits), [*own, *out, *added, *tags, *hops])
 
 
 def untouched(headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """All headers but those that end at this hop, and cookies and all else as they came."""
-    hop = connection_names(headers) - {"close", "keep-alive"} | HOP_BY_HOP
+    """All headers but those that end at this hop, and cookies and all else as they came.
+
+    A `Connection: host` does not make the host a matter of one hop.
+    """
+    hop = connection_names(headers) - {"host"} | HOP_BY_HOP
     return [(name, value) for name, value in headers if name.lower() not in hop]
 
 
@@ -108,20 +112,24 @@ def own_headers(
     ask: Ask, forward: Forward, rules: Rules, secrets: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """Host, the destination's credentials and the tags: the same for all requests to one host."""
-    asked = authority_of(ask.scheme, ask.host, ask.port)
-    service = service_of(asked)
-    host = forward.to.host_header or forward.to.authority
     injected = [
         (each.header, each.prefix + _secret(secrets, each.secret_name))
         for each in rules.injections
         if each.upstream == forward.to.name
     ]
     return [
-        ("Host", host.replace("{service}", service).replace("{host}", asked)),
+        ("Host", host_of_destination(ask, forward)),
         *injected,
         ("x-esr-env", "sandbox"),
         *((f"x-esr-label-{name}", value) for name, value in rules.labels),
     ]
+
+
+def host_of_destination(ask: Ask, forward: Forward) -> str:
+    """The Host header that the destination is asked under."""
+    asked = authority_of(ask.scheme, ask.host, ask.port)
+    host = forward.to.host_header or forward.to.authority
+    return host.replace("{service}", service_of(asked)).replace("{host}", asked)
 
 
 def _secret(secrets: Mapping[str, str], name: str) -> str:
@@ -141,8 +149,8 @@ def injector_tags(
     given = {low: value for name, value in headers if (low := name.lower()) in _FROM_INJECTOR}
     run = rules.run or given.get("x-esr-run", "")
     service = given.get("x-esr-service") or service_of(authority_of(ask.scheme, ask.host, ask.port))
-    tags = [("x-esr-service", service)] if is_label(service) else []
-    if is_label(run):
+    tags = [("x-esr-service", service)] if _is_tag(service) else []
+    if _is_tag(run):
         tags.append(("x-esr-run", run))
     number = given.get("x-esr-request", "")
     if _REQUEST_ID.fullmatch(number):
@@ -150,10 +158,16 @@ def injector_tags(
     return tags
 
 
+def _is_tag(text: str) -> bool:
+    """A plain label, and none that somebody hides a key in."""
+    return is_label(text) and not has_secret_shape(text)
+
+
 def hop_header(headers: Iterable[tuple[str, str]], hop: str) -> list[tuple[str, str]]:
-    """This door's name after those of the doors before it."""
-    before = [value for name, value in headers if name.lower() == HOP and is_value(value)]
-    return [(HOP, ", ".join([*before, hop])[-500:])]
+    """This door's name after those of the doors before it, the newest last."""
+    values = (value for name, value in headers if name.lower() == HOP)
+    before = [part.strip() for value in values for part in value.split(",")]
+    return [(HOP, ", ".join([*filter(_is_tag, before[-MOST_HOPS:]), hop]))]
 
 
 def is_loop(headers: Iterable[tuple[str, str]], hop: str) -> bool:
@@ -187,7 +201,9 @@ def _edit_query(query: str, rules: Rules, edits: Edits) -> str:
         name = unquote_plus(part.partition("=")[0])
         if name in gone:
             continue
-        is_kept = name.lower() in rules.keep.query
-        parts.append(part if is_kept else safe_target(f"?{part}")[1:])
+        first, semicolon, rest = part.partition(";")  # to some servers it begins another one
+        if name.lower() not in rules.keep.query:
+            first, semicolon, rest = "", "", part
+        parts.append(first + semicolon + safe_target(f"?{rest}")[1:])
     parts += [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in edits.set_query]
     return "&".join(parts)

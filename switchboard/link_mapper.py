@@ -86,7 +86,7 @@ class LinkMapper:
         scheme = (found[1] or b"").decode().lower()
         authority = found[3].rstrip(b".,:;!)")  # a link may end a sentence
         name = authority.decode("latin-1")
-        if is_own(name, self._forward):
+        if is_own(name, self._forward, self._ask):
             self.mapped += 1
             own = client_scheme(scheme, self._ask).encode() + found[2] + self._asked.encode()
             return own + found[3][len(authority) :]
