@@ -8,7 +8,7 @@ Read next: `rules_reader.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from dataclasses import dataclass
 from typing import Final
 
 from switchboard.decide import is_under
@@ -18,21 +18,57 @@ from switchboard.hosts import matches
 from switchboard.rules import Route
 
 MOST_NOTES: Final = 50
+BELOW: Final = "environment."
+"""How the rules of the environment's own routes begin; they come last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hosts:
+    """The hosts of a route, whole ones apart: most are, and they are compared at once."""
+
+    whole: frozenset[str]
+    open: tuple[str, ...]
+
+    def meet(self, other: _Hosts) -> bool:
+        """True when some host is taken by both."""
+        return (
+            not self.whole.isdisjoint(other.whole)
+            or any(matches(pattern, host) for pattern in self.open for host in other.whole)
+            or any(matches(pattern, host) for pattern in other.open for host in self.whole)
+            or any(_hosts_meet(a, b) for a in self.open for b in other.open)
+        )
+
+    def cover(self, other: _Hosts) -> bool:
+        """True when every host of the other is taken."""
+        return all(
+            any(covers(wide, narrow) for wide in self.open)
+            for narrow in (*(other.whole - self.whole), *other.open)
+        )
 
 
 def check_overlaps(reader: FaultReader, routes: Sequence[Route]) -> tuple[Fault, ...]:
     """A fault for each route that never matches; gives back notes on those that share requests."""
     notes: list[Fault] = []
-    for later in range(len(routes)):
-        for earlier in islice(routes, later):
-            route = routes[later]
-            if _covers_route(earlier, route):
-                reader.fault(route.rule, f"never matches: {earlier.rule} takes all of its requests")
+    hosts = [_hosts_of(route) for route in routes]
+    for later, route in enumerate(routes):
+        if route.rule.startswith(BELOW):
+            break  # what the file's own routes leave over is what a layer below is for
+        for earlier in range(later):
+            if not hosts[earlier].meet(hosts[later]):
+                continue
+            first = routes[earlier]
+            if hosts[earlier].cover(hosts[later]) and _covers_rest(first, route):
+                reader.fault(route.rule, f"never matches: {first.rule} takes all of its requests")
                 break
-            if _share(earlier, route) and len(notes) < MOST_NOTES:
-                message = f"shares requests with {earlier.rule}, which has them: it comes first"
+            if _share_rest(first, route) and len(notes) < MOST_NOTES:
+                message = f"shares requests with {first.rule}, which has them: it comes first"
                 notes.append(Fault(route.rule, route.line, message))
     return tuple(notes)
+
+
+def _hosts_of(route: Route) -> _Hosts:
+    whole = frozenset(host for host in route.hosts if "*" not in host)
+    return _Hosts(whole, tuple(host for host in route.hosts if "*" in host))
 
 
 def covers(wide: str, narrow: str) -> bool:
@@ -48,20 +84,18 @@ def covers(wide: str, narrow: str) -> bool:
     return False
 
 
-def _covers_route(wide: Route, narrow: Route) -> bool:
+def _covers_rest(wide: Route, narrow: Route) -> bool:
+    """True when ports, path and methods leave nothing over."""
     return (
-        bool(narrow.hosts)
-        and all(any(covers(w, n) for w in wide.hosts) for n in narrow.hosts)
-        and (not wide.ports or (bool(narrow.ports) and narrow.ports <= wide.ports))
+        (not wide.ports or (bool(narrow.ports) and narrow.ports <= wide.ports))
         and (not wide.path or is_under(narrow.path, wide.path))
         and (not wide.methods or (bool(narrow.methods) and narrow.methods <= wide.methods))
     )
 
 
-def _share(one: Route, two: Route) -> bool:
+def _share_rest(one: Route, two: Route) -> bool:
     return (
-        any(_hosts_meet(a, b) for a in one.hosts for b in two.hosts)
-        and (not one.ports or not two.ports or not one.ports.isdisjoint(two.ports))
+        (not one.ports or not two.ports or not one.ports.isdisjoint(two.ports))
         and (
             not one.path
             or not two.path

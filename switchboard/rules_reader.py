@@ -2,7 +2,7 @@
 
 Floor 0. Deny wins here already: an allow or a destination that touches a denied network, or a
 route whose hosts are all denied, is a fault and not a warning. The format is described in
-docs/switchboard.md. Read next: `rules.py`, `route_reader.py`, `overlaps.py`.
+docs/switchboard.md. Read next: `rules.py`, `route_reader.py`, `overlaps.py`, `denials.py`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final, TypeVar, cast, get_args
 
 from switchboard.credentials import has_secret_shape
+from switchboard.denials import check_denials
 from switchboard.environment import Environment
 from switchboard.errors import RuleError
 from switchboard.fault_reader import FaultReader, LineOf, join, kind_of, nearest, shown
 from switchboard.headers import HOP_BY_HOP, is_label, is_token, is_value
-from switchboard.hosts import Network, is_private, parse_pattern, why_never
-from switchboard.overlaps import check_overlaps, covers
+from switchboard.hosts import Network, parse_pattern
+from switchboard.overlaps import check_overlaps
 from switchboard.route_reader import RouteReader, parse_network
 from switchboard.rules import (
     LIVE,
@@ -76,10 +77,9 @@ def parse_rules(
     allow = reader.mapping(top.get("allow", {}), "allow", ALLOW_KEYS)
     deny_networks = _each(reader, reader.items(deny, "deny", "networks"), _parse_denied_network)
     deny_hosts = _each(reader, reader.items(deny, "deny", "hosts"), parse_pattern)
-    allowed = _read_allowed(reader, allow, deny_networks)
+    allowed = _read_allowed(reader, allow, environment)
     routes = _read_routes(reader, top, line_of, environment)
-    if environment is not None:
-        allowed += environment.allow_networks
+    _check_environment(reader, top, environment)
     names = tuple(dict.fromkeys(d.name for route in routes for d in _ends(route)))
     credentials = reader.mapping(top.get("credentials", {}), "credentials", CREDENTIALS_KEYS)
     tags = reader.mapping(top.get("tags", {}), "tags", TAGS_KEYS)
@@ -97,13 +97,15 @@ def parse_rules(
         labels=_read_labels(reader, tags),
         deny_hosts=deny_hosts,
         deny_networks=deny_networks,
-        allow_networks=allowed,
+        allow_networks=tuple(network for _, network in allowed),
         canaries=_read_canaries(reader, top),
-        digest=_digest(mapping),
+        digest=_digest(mapping, environment),
         notes=check_overlaps(reader, routes),
     )
-    _check_ends(reader, rules)
-    _check_denied_routes(reader, rules)
+    check_denials(reader, rules, allowed)
+    if rules.mode == LIVE and not any(route.live for route in routes):
+        message = "is live, and no route names a live upstream, so everything would be refused"
+        reader.fault("mode", message)
     if reader.faults:
         raise RuleError(source, reader.faults)
     return rules
@@ -136,62 +138,37 @@ def _ends(route: Route) -> tuple[Destination, ...]:
     return tuple(end for end in (route.to, route.live) if end is not None)
 
 
-def _read_allowed(
-    reader: FaultReader, allow: Mapping[str, object], denied: tuple[Network, ...]
-) -> tuple[Network, ...]:
-    networks = []
-    for path, raw in reader.items(allow, "allow", "networks"):
-        network = reader.checked(path, raw, parse_network)
-        if network is None:
-            continue
-        networks.append(network)
-        for index, no in enumerate(denied):
-            if no.version == network.version and no.overlaps(network):
-                reader.fault(path, f"touches deny.networks[{index}] ({no}), and deny wins")
-    return tuple(networks)
-
-
 def _parse_denied_network(text: str) -> Network:
-    """As wide as one likes: to deny much is never dangerous."""
-    return parse_network(text, widest=0)
+    """As wide as one likes: to deny much is never dangerous.
+
+    An IPv4 network in IPv6 clothes is the IPv4 network, or it would deny nothing at all.
+    """
+    network = parse_network(text, widest=0)
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return IPv4Network((mapped, network.prefixlen - 96))
+    return network
 
 
-def _check_ends(reader: FaultReader, rules: Rules) -> None:
-    """Every address that could be dialled is loopback or allowed, and never denied."""
-    for route in rules.routes:
-        for key, end in (("to", route.to), ("live", route.live)):
-            if end is not None:
-                why = _why_not_dialled(rules, end)
-                if why is not None:
-                    reader.fault(f"{route.rule}.{key}", f"{end.address}: {why}")
+def _read_allowed(
+    reader: FaultReader, allow: Mapping[str, object], environment: Environment | None
+) -> list[tuple[str, Network]]:
+    """Each allowed network with where it was written."""
+    items = reader.items(allow, "allow", "networks")
+    read = ((path, reader.checked(path, raw, parse_network)) for path, raw in items)
+    own = [(path, network) for path, network in read if network is not None]
+    below = environment.allow_networks if environment is not None else ()
+    return [*own, *(("environment", network) for network in below)]
 
 
-def _why_not_dialled(rules: Rules, end: Destination) -> str | None:
-    address = ip_address(end.address)
-    for index, network in enumerate(rules.deny_networks):
-        if address in network:
-            return f"it lies in deny.networks[{index}] ({network}), and deny wins"
-    never = why_never(address)
-    if never is not None or address.is_loopback:
-        return never
-    if any(address in network for network in rules.allow_networks):
-        return None
-    hint = "a private address" if is_private(address) else "a public address"
-    return (
-        f"{hint} needs to be declared: "
-        f'allow: {{networks: ["{address}/{address.max_prefixlen}"]}}, if it really is a sandbox'
-    )
-
-
-def _check_denied_routes(reader: FaultReader, rules: Rules) -> None:
-    for route in rules.routes:
-        for pattern in route.hosts:
-            for index, denied in enumerate(rules.deny_hosts):
-                if covers(denied, pattern):
-                    message = (
-                        f"never matches: deny.hosts[{index}] ({denied}) refuses every such host"
-                    )
-                    reader.fault(f"{route.rule}.host", message)
+def _check_environment(
+    reader: FaultReader, top: Mapping[str, object], environment: Environment | None
+) -> None:
+    name = reader.text(top, "", "environment", default="")
+    if name and environment is None:
+        message = f"environment {shown(name)} is not at hand here: whoever reads rules hands it in"
+        reader.fault("environment", message)
 
 
 def _read_injections(
@@ -352,8 +329,10 @@ def _parse_canary(text: str) -> str:
     return f"{shown_host}:{parts[2]}" if parts[2] else shown_host
 
 
-def _digest(mapping: object) -> str:
-    plain = json.dumps(mapping, sort_keys=True, default=str, ensure_ascii=True)
+def _digest(mapping: object, environment: Environment | None) -> str:
+    # The printout of an environment shows no secret.
+    whole = [mapping, repr(environment)] if environment is not None else mapping
+    plain = json.dumps(whole, sort_keys=True, default=str, ensure_ascii=True)
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
