@@ -137,11 +137,20 @@ class RulesWatch:
 
 def read_lines(path: Path) -> LineOf:
     """Where a path like `deny.hosts[0]` stands in a rules file; nowhere if it cannot be read."""
+    return _peek(path)[1]
+
+
+def read_value(path: Path) -> object:
+    """What stands in a YAML file, unjudged; None if it cannot be read."""
+    return _peek(path)[0]
+
+
+def _peek(path: Path) -> tuple[object, LineOf]:
     source = _shown(path)
     try:
-        return load_yaml(_read_text(path, source), source)[1]
+        return load_yaml(_read_text(path, source), source)
     except ScenarioError:
-        return lambda _: None
+        return None, lambda _: None
 
 
 def _folders(path: Path) -> tuple[Path, ...]:
