@@ -148,6 +148,8 @@ def ask_of(scheme: str, authority: str, method: str, target: str) -> Ask | Refus
 def parse_authority(authority: str, scheme: str) -> tuple[str, int] | Refuse:
     """Host and port of `host`, `host:port` or `[v6]:port`."""
     parts = _AUTHORITY.fullmatch(authority)
+    if "@" in authority:
+        return refuse("bad-host", "user information stands before an @")
     if parts is None:
         return refuse("bad-host", f"{_shown(authority)} is not HOST or HOST:PORT")
     try:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from switchboard.base_url import authority_of
 from switchboard.cookies import set_cookie
 from switchboard.decide import (
+    LONGEST_AUTHORITY,
     Ask,
     Forward,
     Refuse,
@@ -139,6 +140,8 @@ def is_own(authority: str, forward: Forward, ask: Ask) -> bool:
     """True when the sandbox speaks of itself: its address, or the Host it was asked under."""
     if authority.lower() == host_of_destination(ask, forward).lower():
         return True
+    if len(authority) > LONGEST_AUTHORITY:
+        return False
     where = parse_authority(authority, forward.to.scheme)
     if isinstance(where, Refuse) or where[1] != forward.to.port:
         return False
@@ -147,6 +150,8 @@ def is_own(authority: str, forward: Forward, ask: Ask) -> bool:
 
 def is_routed(authority: str, scheme: str, rules: Rules) -> bool:
     """True when some route takes the host and no rule denies it."""
+    if len(authority) > LONGEST_AUTHORITY:
+        return False
     where = parse_authority(authority, "https" if scheme in ("https", "wss") else "http")
     if isinstance(where, Refuse):
         return False
