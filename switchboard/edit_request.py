@@ -148,8 +148,10 @@ def injector_tags(
     """
     given = {low: value for name, value in headers if (low := name.lower()) in _FROM_INJECTOR}
     run = rules.run or given.get("x-esr-run", "")
-    service = given.get("x-esr-service") or service_of(authority_of(ask.scheme, ask.host, ask.port))
-    tags = [("x-esr-service", service)] if _is_tag(service) else []
+    service = given.get("x-esr-service", "")
+    if not _is_tag(service):
+        service = service_of(authority_of(ask.scheme, ask.host, ask.port))
+    tags = [("x-esr-service", service)]
     if _is_tag(run):
         tags.append(("x-esr-run", run))
     number = given.get("x-esr-request", "")
@@ -165,7 +167,9 @@ def _is_tag(text: str) -> bool:
 
 def hop_header(headers: Iterable[tuple[str, str]], hop: str) -> list[tuple[str, str]]:
     """This door's name after those of the doors before it, the newest last."""
-    values = (value for name, value in headers if name.lower() == HOP)
+    values = [value for name, value in headers if name.lower() == HOP]
+    if not values:
+        return [(HOP, hop)]
     before = [part.strip() for value in values for part in value.split(",")]
     return [(HOP, ", ".join([*filter(_is_tag, before[-MOST_HOPS:]), hop]))]
 
