@@ -1,0 +1,77 @@
+"""The rules of one contained run, copied to where the command cannot edit them.
+
+The command runs as the same user, so it could write a route of its own into `switchboard.yml`, and
+doors take edits while they run. They are given a copy, with the environments and the files that it
+names, in a folder that is hidden inside the jail. Read next: `../contain.py`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+from hms_esr.containment.plan import ContainError
+from scenarios.environments import SUFFIXES, environment_folders
+from scenarios.rules_files import read_rules
+from switchboard.errors import EsrError
+from switchboard.rules import LIVE, Rules
+
+
+class FrozenRulesError(EsrError):
+    """The rules cannot be copied as they are."""
+
+
+def freeze_rules(
+    file: Path, variables: Mapping[str, str], here: Path, to: Path
+) -> tuple[Path, Rules]:
+    """Copy a rules file and what belongs to it into the folder `to`: the copy, and its rules.
+
+    Raises RuleError with every fault, ContainError when the rules are for live traffic.
+    """
+    rules = read_rules(file)
+    if rules.mode == LIVE:
+        raise ContainError(
+            f"{rules.source} says mode: live, and nothing that is contained goes live: "
+            "use a file that says mode: sandbox"
+        )
+    to.mkdir()
+    copy = to / file.name
+    shutil.copyfile(file, copy)
+    folders = (file.parent / "environments", *environment_folders(variables, here))
+    _copy_environments(folders, to / "environments")
+    for name in files_named(rules):
+        _copy_beside(file.parent, name, to, rules.source)
+    frozen = read_rules(copy)
+    if frozen.digest != rules.digest:
+        raise ContainError(f"{rules.source} was edited just now: start again")
+    return copy, frozen
+
+
+def files_named(rules: Rules) -> tuple[str, ...]:
+    """The files that rules point to, each once."""
+    ends = [end for route in rules.routes for end in (route.to, route.live) if end is not None]
+    authorities = [end.ca_file for end in ends if end.ca_file is not None]
+    return tuple(dict.fromkeys([*rules.secret_files, *authorities]))
+
+
+def _copy_environments(folders: tuple[Path, ...], to: Path) -> None:
+    to.mkdir()
+    for folder in folders:
+        for file in sorted(folder.glob("*")) if folder.is_dir() else ():
+            # The first folder that has a name keeps it, as when they are looked up.
+            if file.suffix in SUFFIXES and file.is_file() and not (to / file.name).exists():
+                shutil.copyfile(file, to / file.name)
+
+
+def _copy_beside(folder: Path, name: str, to: Path, source: str) -> None:
+    path = PurePath(name)
+    if path.is_absolute() or not (folder / path).is_file():
+        return  # the doors say what they miss
+    if ".." in path.parts:
+        raise FrozenRulesError(
+            f"{source} names the file {name}: here it must lie beside the rules or below, or be "
+            "written as a whole path"
+        )
+    (to / path).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / path, to / path)
