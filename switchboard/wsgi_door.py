@@ -128,7 +128,10 @@ class Running:
             raise OldWayClosedError("the mode was flipped")
         if self._parts is None:
             self._parts = iter(self._result)
-        return next(self._parts)
+        part = next(self._parts)
+        if self._ticket.is_cut:  # while the application was making this part
+            raise OldWayClosedError("the mode was flipped")
+        return part
 
     def close(self) -> None:
         """Let the application end; the server calls it whatever happened."""
