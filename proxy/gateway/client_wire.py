@@ -1,0 +1,524 @@
+"""One connection of a client, as a Protocol: heads and bodies in, answers out, one at a time.
+
+Floor 1. A request is read strictly (`request_head.py`, `chunks.py`), decided (`desk.py`) and given
+to whoever does the work: a passage, a stub's, a tunnel. Whatever goes wrong here refuses; nothing
+that was not understood reaches an upstream. Pipelined requests are served in order: what comes
+early waits in the socket. Read next: `passage.py`, `server.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from math import inf
+from time import time_ns
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from proxy.gateway.book import StubWay
+from proxy.gateway.chunks import ChunkDecoder
+from proxy.gateway.lines import BadMessage
+from proxy.gateway.passage import Passage
+from proxy.gateway.plan import Plan
+from proxy.gateway.refusals import refusal_bytes
+from proxy.gateway.request_head import (
+    CHUNKED,
+    END,
+    RequestHead,
+    parse_request,
+    why_hopeless,
+)
+from proxy.gateway.stub_passage import StubPassage
+from proxy.gateway.tls import why_mismatch
+from switchboard.decide import Refuse, refuse
+from switchboard.exchange import Refusal
+from switchboard.rules import Mode
+
+if TYPE_CHECKING:
+    from proxy.gateway.desk import Desk
+    from proxy.gateway.tunnel import Tunnel
+
+_HEAD, _BODY, _BUSY, _TUNNEL, _CLOSING = range(5)
+_RESET: Final = struct.pack("ii", 1, 0)
+
+
+class Work(Protocol):
+    """What a connection is busy with."""
+
+    mode: Mode
+
+    def take_body(self, piece: bytes, *, is_last: bool) -> None:
+        """More from the client."""
+
+    def on_client_gone(self) -> None:
+        """The client closed the connection."""
+
+    def on_client_full(self) -> None:
+        """The client takes no more for now."""
+
+    def on_client_ready(self) -> None:
+        """It takes more again."""
+
+    def cut(self, refusal: Refuse) -> None:
+        """End it now."""
+
+    def check(self, now: float) -> None:
+        """Look after its timeouts."""
+
+
+class ClientWire(asyncio.Protocol):
+    """A client's connection."""
+
+    __slots__ = (
+        "_body_bytes",
+        "_body_since",
+        "_bound_host",
+        "_chunks",
+        "_desk",
+        "_full_bytes",
+        "_full_since",
+        "_has_eof",
+        "_held",
+        "_is_advancing",
+        "_is_in_head",
+        "_is_paused",
+        "_left",
+        "_seen_bytes",
+        "_server_name",
+        "_state",
+        "_transport",
+        "deadline",
+        "is_full",
+        "is_tls",
+        "peer",
+        "work",
+    )
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self._state = _HEAD
+        self._held = b""
+        self._left = 0
+        self._chunks: ChunkDecoder | None = None
+        self._body_bytes = 0
+        self._seen_bytes = 0
+        self._body_since = 0.0
+        self._full_since = 0.0
+        self._full_bytes = 0
+        self._has_eof = False
+        self._is_advancing = False
+        self._is_in_head = False
+        self._is_paused = False
+        self._server_name: str | None = None
+        self._bound_host: str | None = None
+        self.is_tls = False
+        self.is_full = False
+        """The client takes less than it is sent."""
+        self.deadline = inf
+        """When `check` is to be called; not later than this, though rounded to a sweep."""
+        self.peer = ""
+        self.work: Work | None = None
+
+    def __repr__(self) -> str:
+        states = ("head", "body", "busy", "tunnel", "closing")
+        return f"<ClientWire {self.peer} {states[self._state]}>"
+
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there; too many of them are told so."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.peer = _shown_peer(transport.get_extra_info("peername"))
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.is_tls = True
+            self._server_name = self._desk.names.of(tls)
+        desk = self._desk
+        desk.statistics.accepted += 1
+        if desk.is_draining or len(desk.clients) >= desk.limits.max_connections:
+            self.refuse(refuse("too-many-connections"), None)
+            return
+        desk.clients.add(self)
+        self.deadline = desk.now + desk.limits.head_timeout_s
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        try:
+            state = self._state
+            if state == _HEAD:
+                self._held = self._held + data if self._held else data
+                self._advance()
+            elif state == _BODY:
+                self._take_body(data)
+            elif state == _TUNNEL:
+                if self.work is not None:
+                    self.work.take_body(data, is_last=False)
+            elif state == _BUSY:
+                # The next request: it waits, and what follows it waits in the socket.
+                self._held += data
+                self.pause()
+        except BadMessage as bad:
+            self._fail(refuse(bad.rule, bad.detail))
+        except Exception as error:
+            self._fail(refuse("no-rules", f"the gateway failed with {type(error).__name__}"))
+
+    def eof_received(self) -> bool:
+        """The client will send no more; it may still wait for an answer."""
+        self._has_eof = True
+        return self._state == _BUSY and not self.is_tls
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._desk.clients.discard(self)
+        self._state = _CLOSING
+        self._held = b""
+        work, self.work = self.work, None
+        if work is not None:
+            work.on_client_gone()
+        self._desk.changed()
+
+    def pause_writing(self) -> None:
+        """The client takes less than it is sent."""
+        self.is_full = True
+        self._full_since = self._desk.now
+        self._full_bytes = self._transport.get_write_buffer_size()
+        if self.work is not None:
+            self.work.on_client_full()
+
+    def resume_writing(self) -> None:
+        """It caught up."""
+        self.is_full = False
+        if self.work is not None:
+            self.work.on_client_ready()
+        elif self._state == _HEAD:
+            self._go_on()
+
+    # What the work calls.
+
+    def write(self, data: bytes) -> None:
+        """Send a part of the answer."""
+        self._transport.write(data)
+
+    def finish(self, *, keeps_alive: bool) -> None:
+        """The answer was written whole: close, or take the next request."""
+        self.work = None
+        desk = self._desk
+        if desk.is_draining or self._has_eof:
+            keeps_alive = False
+        if self._state == _BODY:
+            self._linger()
+        elif not keeps_alive:
+            self._close()
+        else:
+            self._state = _HEAD
+            self._is_in_head = False
+            self.deadline = desk.now + desk.limits.idle_timeout_s
+            if self._held or self._is_paused:
+                self._go_on()
+        desk.changed()
+
+    def refuse(self, refusal: Refuse, head: RequestHead | None) -> None:
+        """Answer with a problem document; go on only where the request was read to its end."""
+        self.work = None
+        self.tell_refused(refusal, head)
+        keeps_alive = (
+            head is not None
+            and head.keeps_alive
+            and self._state == _BUSY
+            and refusal.status != 400
+            and not self._desk.is_draining
+        )
+        is_head = head is not None and head.method == "HEAD"
+        host = head.host if head is not None else ""
+        self.write(refusal_bytes(refusal, host, closes=not keeps_alive, is_head=is_head))
+        if keeps_alive:
+            self.finish(keeps_alive=True)
+        else:
+            self._linger()
+            self._desk.changed()
+
+    def tell_refused(self, refusal: Refuse, head: RequestHead | None) -> None:
+        """Tell the observer, without answering."""
+        host = ascii(head.host.rpartition("@")[2][:100])[1:-1] if head is not None else ""
+        method = head.method if head is not None else ""
+        self._desk.refused(
+            Refusal(time_ns(), "gateway", self.peer, host, method, refusal.rule, refusal.reason)
+        )
+
+    def begin_tunnel(self, tunnel: Tunnel, data: bytes) -> None:
+        """From now on everything belongs to the tunnel."""
+        self.work = tunnel
+        self._state = _TUNNEL
+        self.write(data)
+        held, self._held = self._held, b""
+        if held:
+            tunnel.take_body(held, is_last=False)
+        self.resume()
+
+    def cut_off(self) -> None:
+        """End the connection so that nobody can take what was sent for a whole answer."""
+        self.work = None
+        self._state = _CLOSING
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and not self._transport.is_closing():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._transport.abort()
+
+    def hang_up(self) -> None:
+        """Close once everything was written."""
+        self.work = None
+        self._close()
+        self._desk.changed()
+
+    def pause(self) -> None:
+        """Take nothing more from the client for now."""
+        if not self._is_paused and not self._transport.is_closing():
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Take more again."""
+        if self._is_paused and not self._transport.is_closing():
+            self._is_paused = False
+            self._body_since = self._desk.now
+            self._transport.resume_reading()
+
+    @property
+    def is_asked_for_body(self) -> bool:
+        """It is the client's turn: more of the body is to come from it."""
+        return self._state == _BODY and not self._is_paused
+
+    # What the sweep calls.
+
+    def check(self, now: float) -> None:
+        """Look after the timeouts of this connection."""
+        state = self._state
+        if self.is_full and not self._is_drained_a_bit(now):
+            self._drop_work()
+            self.cut_off()
+        elif state == _CLOSING:
+            if not self.is_full:
+                self._transport.abort()
+        elif self.work is not None:
+            if self.is_asked_for_body and self._is_body_late(now):
+                self._fail(refuse("timeout", "the body came too slowly"))
+            else:
+                self.work.check(now)
+        elif self._is_in_head:
+            self._fail(refuse("timeout", "the head came too slowly"))
+        else:
+            self._close()
+
+    def end_idle(self) -> None:
+        """Close a connection that has nothing under way: the gateway stops."""
+        if self._state == _HEAD and self.work is None:
+            self._close()
+
+    @property
+    def is_tunnelled(self) -> bool:
+        return self._state == _TUNNEL
+
+    def end_work(self, refusal: Refuse) -> None:
+        """End what is under way, by force."""
+        if self.work is not None:
+            self._fail(refusal)
+
+    # Reading.
+
+    def _advance(self) -> None:
+        """Take as many requests as can be answered at once."""
+        if self._is_advancing:
+            return
+        self._is_advancing = True
+        try:
+            while self._held and self._state == _HEAD and not self.is_full:
+                if not self._take_head():
+                    break
+        finally:
+            self._is_advancing = False
+        if self.is_full and self._state == _HEAD:
+            self.pause()
+
+    def _go_on(self) -> None:
+        """Ready for the next request, which may be here already."""
+        self._advance_or_fail()
+        if self._state == _HEAD and not self.is_full:
+            self.resume()
+
+    def _advance_or_fail(self) -> None:
+        try:
+            self._advance()
+        except BadMessage as bad:
+            self._fail(refuse(bad.rule, bad.detail))
+
+    def _take_head(self) -> bool:
+        """Take one request; False while its head is not whole."""
+        data = self._held
+        limits = self._desk.limits
+        end = data.find(END)
+        if end > limits.max_head_bytes or (end < 0 and len(data) > limits.max_head_bytes):
+            raise BadMessage("head-too-large", f"over {limits.max_head_bytes:,} bytes")
+        if end < 0:
+            self._wait_for_head(data)
+            return False
+        self._held = b""
+        text = data[:end].decode("latin-1")
+        head = parse_request(text, self._desk.request_lines, limits.max_headers)
+        self._desk.statistics.requests += 1
+        self._begin(head, data[end + 4 :])
+        return True
+
+    def _wait_for_head(self, data: bytes) -> None:
+        why = why_hopeless(data)
+        if why is not None:
+            raise BadMessage(*why)
+        if not self._is_in_head:
+            self._is_in_head = True
+            self.deadline = self._desk.now + self._desk.limits.head_timeout_s
+
+    def _begin(self, head: RequestHead, rest: bytes) -> None:
+        piece, is_last = self._first_piece(head, rest)
+        self._state = _BUSY if is_last else _BODY
+        desk = self._desk
+        way = desk.choose("https" if self.is_tls else "http", head)
+        if self.is_tls and not isinstance(way, Refuse):
+            way = self._why_mismatch(way) or way
+        if isinstance(way, Refuse):
+            self.refuse(way, head)
+            return
+        self.deadline = 0.0  # looked after in every sweep
+        if isinstance(way, Plan):
+            passage = Passage(desk, self, way, head)
+            self.work = passage
+            passage.start(piece, is_last=is_last)
+        else:
+            stub_passage = StubPassage(desk, self, way, head)
+            self.work = stub_passage
+            stub_passage.start(piece, is_last=is_last)
+
+    def _why_mismatch(self, way: Plan | StubWay) -> Refuse | None:
+        """The name in the handshake is the only one this connection may speak to."""
+        host = way.host if isinstance(way, Plan) else way.ask.host
+        if host == self._bound_host:
+            return None
+        mismatch = why_mismatch(self._server_name, host)
+        if mismatch is None:
+            self._bound_host = host
+        return mismatch
+
+    def _first_piece(self, head: RequestHead, rest: bytes) -> tuple[bytes, bool]:
+        """What is here of the body, and whether that is all of it."""
+        length = head.length
+        if not length:
+            self._held = rest
+            return b"", True
+        self._body_bytes = self._seen_bytes = 0
+        self._body_since = self._desk.now
+        if length == CHUNKED:
+            self._chunks = ChunkDecoder()
+        else:
+            self._check_size(length)
+            self._chunks = None
+            self._left = length
+        return self._read_body(rest)
+
+    def _take_body(self, data: bytes) -> None:
+        piece, is_last = self._read_body(data)
+        if is_last:
+            self._state = _BUSY
+            if self._held:
+                self.pause()
+        if self.work is not None and (piece or is_last):
+            self.work.take_body(piece, is_last=is_last)
+
+    def _read_body(self, data: bytes) -> tuple[bytes, bool]:
+        """The body's next piece, and whether it is the last; what is behind it is held."""
+        chunks = self._chunks
+        if chunks is not None:
+            self._seen_bytes += len(data)
+            piece = chunks.feed(data)
+            self._body_bytes += len(piece)
+            self._check_size(self._body_bytes)
+            if chunks.is_done:
+                self._held = chunks.rest
+                self._chunks = None
+                return piece, True
+            return piece, False
+        self._seen_bytes += len(data)
+        left = self._left
+        self._left = left - len(data)
+        if self._left > 0:
+            return data, False
+        if self._left < 0:
+            self._held = data[left:]
+            return data[:left], True
+        return data, True
+
+    def _check_size(self, size_bytes: int) -> None:
+        most_bytes = self._desk.limits.max_body_bytes
+        if most_bytes is not None and size_bytes > most_bytes:
+            raise BadMessage("body-too-large", f"over {most_bytes:,} bytes")
+
+    # Ending.
+
+    def _fail(self, refusal: Refuse) -> None:
+        """A fault on this side of the door: whoever works on a request ends it."""
+        if self._state == _CLOSING:
+            return
+        work = self.work
+        if self._state != _TUNNEL:
+            self._state = _BODY  # nothing that follows can be read
+        if work is not None:
+            work.cut(refusal)
+        else:
+            self.refuse(refusal, None)
+
+    def _drop_work(self) -> None:
+        work, self.work = self.work, None
+        if work is not None:
+            work.on_client_gone()
+
+    def _is_body_late(self, now: float) -> bool:
+        limits = self._desk.limits
+        if now - self._body_since < limits.body_timeout_s:
+            return False
+        is_late = self._seen_bytes < limits.min_body_bytes
+        self._body_since, self._seen_bytes = now, 0
+        return is_late
+
+    def _is_drained_a_bit(self, now: float) -> bool:
+        """False when the client took nothing for too long."""
+        left_bytes = self._transport.get_write_buffer_size()
+        if left_bytes < self._full_bytes:
+            self._full_since, self._full_bytes = now, left_bytes
+        elif left_bytes > self._full_bytes:
+            self._full_bytes = left_bytes
+        return now - self._full_since <= self._desk.limits.write_timeout_s
+
+    def _close(self) -> None:
+        self._state = _CLOSING
+        self._held = b""
+        self.deadline = self._desk.now + self._desk.limits.linger_s
+        self._transport.close()
+
+    def _linger(self) -> None:
+        """Say that this was all, and let the client finish before the connection is reset.
+
+        Closed with unread bytes in the socket, the answer could be lost on its way.
+        """
+        self._state = _CLOSING
+        self._held = b""
+        self.deadline = self._desk.now + self._desk.limits.linger_s
+        if self.is_tls or self._has_eof or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self.resume()
+        self._transport.write_eof()
+
+
+def _shown_peer(name: object) -> str:
+    if not isinstance(name, tuple) or len(name) < 2:
+        return ""
+    host, port = name[0], name[1]
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
