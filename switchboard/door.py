@@ -187,7 +187,8 @@ def refusal_answer(refusal: Refuse, incoming: Incoming | None) -> Answer:
     """Status, headers and body of a refusal."""
     headers = incoming.headers if incoming is not None else ()
     host = next((value for name, value in headers if name.lower() == "host"), "")
-    return problem(refusal, host)
+    status, answer, body = problem(refusal, host)
+    return status, answer, b"" if incoming is not None and incoming.method == "HEAD" else body
 
 
 def flipped_answer() -> Answer:

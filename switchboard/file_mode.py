@@ -34,24 +34,19 @@ from switchboard.listener import (
     named,
     remember,
 )
-from switchboard.mode_file import Slot
+from switchboard.mode_slots import LOCK_TIMEOUT_S, Slots
 from switchboard.mode_system import (
     ASK_AGAIN_S,
     identity_of,
-    is_alive,
     locked,
     open_plain,
     open_shared,
-    pid_namespace,
     read_plain,
     reason,
-    started_of,
     write_word,
 )
 from switchboard.rules import LIVE, SANDBOX, Mode
 
-LOCK_TIMEOUT_S: Final = 2.0
-BEAT_NS: Final = 1_000_000_000
 BY_HAND: Final = "unknown, edited by hand"
 
 
@@ -68,7 +63,7 @@ class FileMode:
         self._default = LIVE if default == LIVE else SANDBOX
         self._head: bytes | mmap.mmap = mode_file.build_head(SANDBOX, 0)
         """What is believed: the mapped file, or bytes of our own while there is none to believe."""
-        self._fd = -1
+        self._slots = Slots()
         self._was_shared = False
         self._warned: set[str] = set()
         self.begin()
@@ -76,22 +71,19 @@ class FileMode:
         self.poll()
 
     def __repr__(self) -> str:
-        count = len(self._listeners)
+        count = len(self._slots.listeners)
         return f"<FileMode {self.path} {self.read()}, flip {self.generation}, {count} listen here>"
 
     def begin(self) -> None:
         """Start with nobody listening; also in a child of a fork."""
         self._identity: tuple[int, int, int] | None = None
         self._map: mmap.mmap | None = None
-        self._listeners: list[Listener] = []
         self._watcher: threading.Thread | None = None
         self._looking = threading.Lock()
         """Held while looking after the files and during a whole flip."""
-        self._writing = threading.Lock()
-        """Held for moments: no slot is written into a file that is just being let go."""
-        if self._fd >= 0:
-            os.close(self._fd)  # a file lock would be shared with the parent
-            self._fd = -1
+        if self._slots.fd >= 0:
+            os.close(self._slots.fd)  # a file lock would be shared with the parent
+        self._slots = Slots()
 
     def read(self) -> Mode:
         """The mode now, also when another process flipped it a moment ago."""
@@ -120,11 +112,11 @@ class FileMode:
         with self._looking:
             try:
                 self._share()
-                listener = Listener(self.generation, drain, self._changed)
-                self._sign_in(listener)
+                listener = Listener(self.generation, drain, self._slots.changed)
+                self._slots.sign_in(listener)
             except OSError as error:
                 raise ModeError(f"{self.shared_path} cannot be used: {reason(error)}") from error
-            self._listeners = [*self._listeners, listener]
+            self._slots.listeners = [*self._slots.listeners, listener]
             if drain is not None and self._watcher is None:
                 self._watcher = threading.Thread(
                     target=watch, args=(weakref.ref(self),), name="switchboard-mode", daemon=True
@@ -148,7 +140,7 @@ class FileMode:
             self._look()
             with self._flip_lock(deadline) as audit:
                 left = self._switch(audit, mode, named(who), why)
-                left += drain_each(self._listeners, mode, self.generation, deadline)
+                left += drain_each(self._slots.listeners, mode, self.generation, deadline)
                 left += self._wait_acknowledged(deadline)
         except OSError as error:
             raise ModeError(f"{self.path} cannot be flipped: {reason(error)}") from error
@@ -163,7 +155,7 @@ class FileMode:
             return  # a flip of this very process drains by itself
         try:
             self._look()
-            generation, mode, listeners = self.generation, self.read(), self._listeners
+            generation, mode, listeners = self.generation, self.read(), self._slots.listeners
         finally:
             self._looking.release()
         for left in drain_each(listeners, mode, generation, math.inf):
@@ -179,8 +171,7 @@ class FileMode:
         try:
             self._check_shared()
             self._check_word()
-            for listener in self._listeners:
-                self._check_slot(listener)
+            self._slots.check()
         except OSError as error:
             self._let_go(f"{self.shared_path} cannot be used: {reason(error)}")
 
@@ -188,8 +179,8 @@ class FileMode:
         now = identity_of(self.shared_path)
         if self._map is not None and now != self._identity:
             self._let_go(f"{self.shared_path} was replaced or cut short")
-        if self._map is None and (now is not None or self._listeners):
-            self._attach(create=bool(self._listeners))
+        if self._map is None and (now is not None or self._slots.listeners):
+            self._attach(create=bool(self._slots.listeners))
 
     def _check_word(self) -> None:
         """Believe the shared file only where the word file says the same."""
@@ -257,8 +248,8 @@ class FileMode:
         except BaseException:
             os.close(fd)
             raise
-        with self._writing:
-            self._fd, self._map, self._was_shared = fd, found, True
+        self._slots.open(fd)
+        self._map, self._was_shared = found, True
         self._identity = identity_of(self.shared_path)
 
     def _mend(self, fd: int) -> None:
@@ -286,11 +277,8 @@ class FileMode:
         """Trust nothing any more: sandbox, until the file is there again."""
         self._say(f"{why}, so the mode is sandbox")
         self._disbelieve()
-        with self._writing:
-            # The mapping is never closed by hand: another thread may be reading it.
-            self._map, fd, self._fd = None, self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        self._map = None  # and never closed by hand: another thread may be reading it
+        self._slots.close()
 
     def _say(self, what: str) -> None:
         """Say it loudly, once."""
@@ -301,59 +289,6 @@ class FileMode:
     def _next_generation(self) -> int:
         """Grows even when the file with the last number is gone: it is never below the clock."""
         return max(self.generation + 1, time.time_ns() // 1_000)
-
-    # Listeners.
-
-    def _sign_in(self, listener: Listener) -> None:
-        with locked(self._fd, time.monotonic() + LOCK_TIMEOUT_S):
-            taken = dict(mode_file.parse_slots(self._slots()))
-            free = (n for n in range(mode_file.SLOTS) if n not in taken or not is_alive(taken[n]))
-            listener.slot = next(free, -1)
-            if listener.slot < 0:
-                raise OSError(f"{mode_file.SLOTS:,} processes listen already")
-            started, namespace = started_of(listener.pid) or 0, pid_namespace()
-            slot = Slot(
-                listener.pid, started, namespace, listener.token, listener.seen, time.monotonic_ns()
-            )
-            os.pwrite(self._fd, mode_file.build_slot(slot), mode_file.slot_at(listener.slot))
-
-    def _slots(self) -> bytes:
-        return os.pread(self._fd, mode_file.SHARED_BYTES, 0)
-
-    def _check_slot(self, listener: Listener) -> None:
-        """Sign in again where the file was made anew, and beat."""
-        with self._writing:
-            own = self._own_slot(listener)
-            if own is not None and time.monotonic_ns() - own.beat_ns > BEAT_NS:
-                self._write_seen(listener)
-        if own is None and not listener.is_closed:
-            self._sign_in(listener)
-
-    def _own_slot(self, listener: Listener) -> Slot | None:
-        if self._fd < 0 or listener.slot < 0:
-            return None
-        raw = os.pread(self._fd, mode_file.SLOT_BYTES, mode_file.slot_at(listener.slot))
-        found = mode_file.parse_slot(raw)
-        return found if found is not None and found.token == listener.token else None
-
-    def _write_seen(self, listener: Listener) -> None:
-        at = mode_file.slot_at(listener.slot) + mode_file.SEEN_AT
-        os.pwrite(self._fd, mode_file.build_seen(listener.seen, time.monotonic_ns()), at)
-
-    def _changed(self, listener: Listener) -> None:
-        """A listener acknowledged or left; from any thread."""
-        if listener.pid != os.getpid():
-            return  # a child of a fork leaves its parent's slot alone
-        with self._writing:
-            if listener.is_closed:
-                self._listeners = [each for each in self._listeners if each is not listener]
-            if self._own_slot(listener) is None:
-                return
-            if listener.is_closed:
-                empty = mode_file.build_slot(mode_file.EMPTY)
-                os.pwrite(self._fd, empty, mode_file.slot_at(listener.slot))
-            else:
-                self._write_seen(listener)
 
     # Flipping. All of it runs under `_looking` and the flip lock.
 
@@ -372,31 +307,22 @@ class FileMode:
 
     def _write_head(self, mode: Mode) -> None:
         generation = self._next_generation().to_bytes(8, "little")
-        with locked(self._fd, time.monotonic() + LOCK_TIMEOUT_S):
+        with locked(self._slots.fd, time.monotonic() + LOCK_TIMEOUT_S):
             # Mode before number: whoever sees the number sees the mode.
-            os.pwrite(self._fd, mode_file.WORDS[mode], len(mode_file.MAGIC))
-            os.pwrite(self._fd, generation, mode_file.GENERATION_AT)
+            os.pwrite(self._slots.fd, mode_file.WORDS[mode], len(mode_file.MAGIC))
+            os.pwrite(self._slots.fd, generation, mode_file.GENERATION_AT)
         if self._map is not None:
             self._head = self._map
 
     def _wait_acknowledged(self, deadline: float) -> list[str]:
         """Until all who live have acknowledged; who has not by the deadline."""
         generation = self.generation
-        own = frozenset(each.token for each in self._listeners if each.drain is not None)
-        while behind := self._behind(generation, own):
+        while behind := self._slots.behind(generation):
             if time.monotonic() >= deadline:
                 pids = ", ".join(str(pid) for pid in sorted(behind))
                 return [f"these processes did not say that their old requests are done: {pids}"]
             time.sleep(ASK_AGAIN_S)
         return []
-
-    def _behind(self, generation: int, own: frozenset[int]) -> set[int]:
-        """Who lives and has not seen it, but for those of whom `drain_each` has told already."""
-        return {
-            slot.pid
-            for _, slot in mode_file.parse_slots(self._slots())
-            if slot.seen < generation and slot.token not in own and is_alive(slot)
-        }
 
     @contextmanager
     def _flip_lock(self, deadline: float) -> Iterator[int]:

@@ -43,7 +43,9 @@ async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": scope["path"].encode()})
 
 
-async def ask_asgi(door: SwitchboardASGI, host: str = "svc.hms.example") -> tuple[int, bytes]:
+async def ask_asgi(
+    door: SwitchboardASGI, host: str = "svc.hms.example", method: str = "GET"
+) -> tuple[int, bytes]:
     said: list[Any] = []
 
     async def receive() -> dict[str, Any]:
@@ -54,7 +56,7 @@ async def ask_asgi(door: SwitchboardASGI, host: str = "svc.hms.example") -> tupl
 
     scope = {
         "type": "http",
-        "method": "GET",
+        "method": method,
         "scheme": "http",
         "path": "/users",
         "raw_path": b"/users",
@@ -66,9 +68,11 @@ async def ask_asgi(door: SwitchboardASGI, host: str = "svc.hms.example") -> tupl
     return said[0]["status"], b"".join(each.get("body", b"") for each in said[1:])
 
 
-def ask_wsgi(door: SwitchboardWSGI, host: str = "svc.hms.example") -> tuple[int, bytes]:
+def ask_wsgi(
+    door: SwitchboardWSGI, host: str = "svc.hms.example", method: str = "GET"
+) -> tuple[int, bytes]:
     said: list[str] = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/users", "HTTP_HOST": host}
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": "/users", "HTTP_HOST": host}
 
     def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
         said.append(status)
@@ -81,10 +85,12 @@ def ask_wsgi(door: SwitchboardWSGI, host: str = "svc.hms.example") -> tuple[int,
     return int(said[0].split()[0]), body
 
 
-async def ask_both(host: str = "svc.hms.example", **settings: Any) -> tuple[int, bytes]:
+async def ask_both(
+    host: str = "svc.hms.example", method: str = "GET", **settings: Any
+) -> tuple[int, bytes]:
     """The same question to both; they must agree."""
-    first = await ask_asgi(SwitchboardASGI(asgi_app, **settings), host)
-    second = ask_wsgi(SwitchboardWSGI(wsgi_app, **settings), host)
+    first = await ask_asgi(SwitchboardASGI(asgi_app, **settings), host, method)
+    second = ask_wsgi(SwitchboardWSGI(wsgi_app, **settings), host, method)
     assert first == second
     return first
 
@@ -201,6 +207,50 @@ async def test_a_mode_that_cannot_be_listened_to_is_sandbox(
     (tmp_path / "switchboard.mode.shared").mkdir()
     assert await ask_both(mode=path) == (200, b"/sandbox/users")
     assert "cannot be followed" in caplog.text
+
+
+async def test_a_refused_head_has_no_body() -> None:
+    assert await ask_both("127.1", "HEAD", mode=MemoryMode()) == (400, b"")
+
+
+def test_the_child_of_a_fork_is_waited_for_by_itself(tmp_path: Path) -> None:
+    """A server that loads the application and then forks its workers."""
+    path = tmp_path / "switchboard.mode"
+    path.write_text("live\n")
+    code = """
+import os, sys, warnings
+warnings.simplefilter("ignore")  # that a process with threads forks is the point
+from switchboard import mode_file
+from switchboard.middleware import SwitchboardWSGI
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [environ["PATH_INFO"].encode()]
+
+def ask():
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/users", "HTTP_HOST": "svc.hms.example"}
+    return door(environ, lambda status, headers: None)[0].decode()
+
+door = SwitchboardWSGI(app, mode=sys.argv[1])
+ask()
+child = os.fork()
+said = ask()
+if child:
+    os.waitpid(child, 0)
+    raw = open(sys.argv[1] + ".shared", "rb").read()
+    pids = {slot.pid for _, slot in mode_file.parse_slots(raw)}
+    print(said, pids == {os.getpid(), child})
+else:
+    os._exit(0 if said == "/users" else 1)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == ["/users", "True"]
 
 
 @pytest.mark.parametrize("door", [SwitchboardASGI, SwitchboardWSGI])
