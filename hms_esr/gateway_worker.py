@@ -30,6 +30,7 @@ from hms_esr.gateways.witness import Witness
 from hms_esr.stub_answers import StubAnswers
 from hms_esr.voice import say
 from proxy.gateway.server import Gateway
+from proxy.gateway.statistics import GatewayStatistics
 from proxy.recorder import Recorder
 from replay.frames import frame
 from switchboard.errors import EsrError
@@ -44,6 +45,26 @@ LAST_WORDS_S: Final = 1.0
 MOST_WAITING_BYTES: Final = 1_000_000
 MOST_FILES: Final = 65_536
 _CHUNK: Final = 65_536
+
+# What is told of the statistics of a gateway and a recorder, by the names that metrics know.
+DOOR_FLOWS: Final = (
+    "accepted",
+    "bytes_in",
+    "bytes_out",
+    "upstream_connections",
+    "upstream_failures",
+    "upstream_deaths",
+    "retries",
+    "tunnels",
+    "observer_errors",
+)
+RECORDER_FLOWS: Final = ("written", "dropped", "lost", "withheld")
+DOOR_LEVELS: Final = (
+    "connections",
+    "busy",
+    "upstream_connections_open",
+    "upstream_connections_idle",
+)
 
 
 class Orders(threading.Thread):
@@ -170,15 +191,28 @@ class Worker:
     def _report(self) -> None:
         rules = self._switch.rules
         digest = rules.digest if rules is not None else ""
-        told = self._witness.take(*self._flows_and_levels())
+        statistics = self._gateway.statistics()
+        told = self._witness.take(self._flows(statistics), levels_of(statistics))
         self._upward.send(event="report", digest=digest, **told)
 
-    def _flows_and_levels(self) -> tuple[dict[str, int], dict[str, int]]:
-        return {}, {}
+    def _flows(self, statistics: GatewayStatistics) -> dict[str, int]:
+        recorders = [recorder.statistics() for recorder in self._recorders]
+        return {
+            **{name: getattr(statistics, name) for name in DOOR_FLOWS},
+            **{
+                f"record_{name}": sum(getattr(each, name) for each in recorders)
+                for name in RECORDER_FLOWS
+            },
+        }
 
     def _close_recorders(self) -> None:
         for recorder in self._recorders:
             recorder.close()
+
+
+def levels_of(statistics: GatewayStatistics) -> dict[str, int]:
+    """The gauges of a door, by their names in the metrics."""
+    return {name: getattr(statistics, name) for name in DOOR_LEVELS}
 
 
 def _open_recorders(job: Job) -> Iterator[Recorder]:

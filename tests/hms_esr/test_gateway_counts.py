@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hms_esr.gateway_worker import DOOR_FLOWS, DOOR_LEVELS, RECORDER_FLOWS
 from hms_esr.gateways.counts import MOST_NAMES, OTHERS, Counts, add_counts, add_flows
 from hms_esr.gateways.job import part_of
 from hms_esr.gateways.restarts import LONGEST_DELAY_S, restart_delay_s
 from hms_esr.gateways.supervisor import how_it_ended
 from hms_esr.gateways.witness import Witness
-from proxy.metrics import BUCKETS_MS, Totals
+from proxy.gateway.statistics import GatewayStatistics
+from proxy.metrics import BUCKETS_MS, FLOWS, LEVELS, PREFIX, Totals
 from switchboard.exchange import Exchange, Refusal
 from switchboard.ledger import Ledger
 
@@ -164,3 +166,18 @@ def test_each_worker_writes_a_file_of_its_own(
 )  # fmt: skip
 def test_how_a_worker_ended(code: int, words: str) -> None:
     assert how_it_ended(code) == words
+
+
+def test_every_counter_and_gauge_that_is_told_has_a_metric() -> None:
+    told = {*DOOR_FLOWS, *(f"record_{name}" for name in RECORDER_FLOWS)}
+    ours = {"reload_success", "reload_failure", "worker_restarts"}
+    assert told | ours == FLOWS.keys()
+    assert {*DOOR_LEVELS, "workers", "mode_generation", "tripped"} == LEVELS.keys()
+    for name in (*DOOR_FLOWS, *DOOR_LEVELS):
+        assert hasattr(GatewayStatistics(), name)
+
+
+def test_every_metric_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs/gateway.md").read_text(encoding="utf-8")
+    names = [*(f"{name}_total" for name in FLOWS), *LEVELS, "mode"]
+    assert [name for name in names if f"`{PREFIX}{name}`" not in page] == []

@@ -174,7 +174,6 @@ def words(ended: Answer) -> str:
         ({"control": "0.0.0.0:8421"}, "ESR_TOKEN"),
         ({"control": "nonsense"}, "--control"),
         ({"rules": "none.yml"}, "none.yml"),
-        ({"workers": 0}, "--workers"),
         ({"tls_cert": "cert.pem"}, "--tls-key"),
         ({"tls_cert": "cert.pem", "tls_key": "key.pem"}, "cert.pem"),
         ({"tls_cert": "switchboard.yml", "tls_key": "switchboard.yml"}, "PEM"),
