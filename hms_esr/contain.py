@@ -15,12 +15,14 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
+from hms_esr.canaries import Canary, plan_canaries
 from hms_esr.containment import kernel
 from hms_esr.containment.account import sum_up
 from hms_esr.containment.doors import FORWARD, GATEWAY, REVERSE, Door, Home, start_command
@@ -30,7 +32,6 @@ from hms_esr.containment.plan import (
     ContainError,
     Plan,
     Way,
-    build_canaries,
     choose_listenings,
 )
 from hms_esr.containment.relay import Relay, Resolver, Traffic, serve_names, serve_tcp
@@ -44,6 +45,7 @@ from hms_esr.scratch import make_scratch
 from hms_esr.voice import say
 from scenarios.rules_files import find_rules
 from switchboard.errors import EsrError
+from switchboard.hosts import literal_address
 from switchboard.rules import SANDBOX, Rules
 
 NOT_FOUND: Final = 127
@@ -195,6 +197,7 @@ class _Contained:
     def _plan(self, way: Way) -> Plan:
         own = str(self._home.folder)
         covered = folders_to_cover(self._variables)
+        canaries = choose_canaries(self._rules)
         return Plan(
             way=way,
             command=self._command,
@@ -203,8 +206,8 @@ class _Contained:
             ),
             folder=str(self._here),
             listenings=self._listenings,
-            canaries=build_canaries(self._rules.deny_networks),
-            denied_hosts=tuple(host.replace("*", "www") for host in self._rules.deny_hosts),
+            canaries=tuple((each.host, each.port) for each in canaries if _is_address(each)),
+            denied_hosts=tuple(each.host for each in canaries if not _is_address(each)),
             own=own,
             covered=covered,
             sockets=sockets_to_cover(covered),
@@ -311,6 +314,15 @@ class _Contained:
         except OSError as error:
             say(f"the interlock of the {door} door could not be kept: {error.strerror}")
         return document
+
+
+def choose_canaries(rules: Rules) -> tuple[Canary, ...]:
+    """Those that the rules ask for; here also where they do not."""
+    return plan_canaries(rules if rules.canaries is not None else replace(rules, canaries=()))
+
+
+def _is_address(canary: Canary) -> bool:
+    return literal_address(canary.host) is not None
 
 
 def _ports(rules: Rules) -> frozenset[int]:

@@ -108,7 +108,7 @@ class Door:
                 f"the {name} door could not open, so nothing was started: {last_words(log)}"
             ) from None
         except BaseException:
-            process.kill()
+            await _end(process)
             raise
         return cls(name, process, log, address)
 

@@ -7,6 +7,7 @@ names, in a folder that is hidden inside the jail. Read next: `../contain.py`.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePath
@@ -14,6 +15,7 @@ from pathlib import Path, PurePath
 from hms_esr.containment.plan import ContainError
 from scenarios.environments import SUFFIXES, environment_folders
 from scenarios.rules_files import read_rules
+from scenarios.yaml_lines import load_yaml
 from switchboard.errors import EsrError
 from switchboard.rules import LIVE, Rules
 
@@ -45,6 +47,8 @@ def freeze_rules(
     frozen = read_rules(copy)
     if frozen.digest != rules.digest:
         raise ContainError(f"{rules.source} was edited just now: start again")
+    if frozen.canaries is not None:
+        _leave_canaries_to_the_jail(copy)
     return copy, frozen
 
 
@@ -53,6 +57,18 @@ def files_named(rules: Rules) -> tuple[str, ...]:
     ends = [end for route in rules.routes for end in (route.to, route.live) if end is not None]
     authorities = [end.ca_file for end in ends if end.ca_file is not None]
     return tuple(dict.fromkeys([*rules.secret_files, *authorities]))
+
+
+def _leave_canaries_to_the_jail(copy: Path) -> None:
+    """Take `interlock` out of the doors' copy.
+
+    Doors are outside, where production may well be in reach; whether the command can get there is
+    asked inside. JSON is YAML.
+    """
+    value, _ = load_yaml(copy.read_text(encoding="utf-8-sig"), str(copy))
+    assert isinstance(value, Mapping)  # it was read as rules just now
+    kept = {key: each for key, each in value.items() if key != "interlock"}
+    copy.write_text(json.dumps(kept), encoding="ascii")
 
 
 def _copy_environments(folders: tuple[Path, ...], to: Path) -> None:

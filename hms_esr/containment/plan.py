@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final, Literal
 
 from switchboard.errors import EsrError
@@ -100,8 +99,3 @@ def choose_listenings(ports: frozenset[int], *, has_proxy: bool) -> tuple[Listen
         *((Listening("proxy", DOOR, PROXY_PORT),) if has_proxy else ()),
         *(Listening("web", DOOR, port) for port in web),
     )
-
-
-def build_canaries(denied: Iterable[IPv4Network | IPv6Network]) -> tuple[tuple[str, int], ...]:
-    """One address of each denied network, to be dialled from inside in vain."""
-    return tuple((str(network[1 % network.num_addresses]), HTTPS_PORT) for network in denied)
