@@ -1,8 +1,9 @@
 """`esr gateway`: from its options to a gateway that runs until it is told to stop.
 
 Everything that can be judged is judged before anything listens: the rules, their secrets, the
-certificate, the ports, the canaries. Then the supervisor holds the workers, and beside it four
-small loops watch the rules, write the interlock, ask the canaries again and serve the control API.
+certificate, the ports, the canaries. Then the supervisor holds the workers, and beside it
+small loops watch the rules and the workers, write the interlock, ask the canaries again and serve
+the control API.
 Floor 3. Read next: `gateways/supervisor.py`, `gateway_worker.py`, docs/gateway.md.
 """
 
@@ -31,6 +32,7 @@ from hms_esr.gateways.listening import (
 )
 from hms_esr.gateways.options import (
     DEFAULT_LISTEN,
+    HUNG_AFTER_S,
     MOST_WORKERS,
     GatewayOptions,
     check_tls,
@@ -68,6 +70,7 @@ def gateway_command(
     max_body_bytes: int | None = None,
     drain: str | None = None,
     canaries_every_s: float = EVERY_S,
+    hung_after_s: float = HUNG_AFTER_S,
 ) -> int:
     """Run a gateway until SIGTERM or Ctrl-C; the exit code. Raises EsrError when it cannot begin.
 
@@ -94,6 +97,7 @@ def gateway_command(
         seed=seed,
         limits=_limits(max_connections, max_body_bytes, drain),
         canaries_every_s=canaries_every_s,
+        hung_after_s=hung_after_s,
     )
     check_tls(options.tls_cert, options.tls_key)
     check_writable("--record", options.record)
@@ -209,6 +213,7 @@ class _Gateway:
                 loops.create_task(self._watch_rules()),
                 loops.create_task(self._write_journal()),
                 loops.create_task(self._ask_canaries_again()),
+                loops.create_task(self._supervisor.end_hung()),
             )
             await self._stop.wait()
             for task in running:

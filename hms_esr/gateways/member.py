@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -36,6 +37,8 @@ class Member:
         self.levels: dict[str, int] = {}
         self.digest = ""
         """Of the rules that it goes by."""
+        self.heard_s = time.monotonic()
+        """When it last said something."""
         self.complaint = ""
         """Why it could not start, in its own words."""
         self._has_ended = False
@@ -113,6 +116,7 @@ class Member:
         return code
 
     def _take(self, head: dict[str, Any]) -> None:
+        self.heard_s = time.monotonic()
         match head["event"]:
             case "ready" if not self.ready.done():
                 self.ready.set_result(None)

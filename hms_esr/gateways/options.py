@@ -16,6 +16,8 @@ from proxy.gateway.limits import Limits
 DEFAULT_LISTEN: Final = "127.0.0.1:8080"
 EXAMPLE_CONTROL: Final = "127.0.0.1:8421"
 MOST_WORKERS: Final = 64
+HUNG_AFTER_S: Final = 15.0
+"""A worker reports every second; one that says nothing for so long will not come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class GatewayOptions:
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
     canaries_every_s: float = EVERY_S
+    hung_after_s: float = HUNG_AFTER_S
 
 
 def parse_control(text: str, env: Mapping[str, str]) -> tuple[Address, str | None]:

@@ -95,6 +95,17 @@ class Supervisor:
         for member in self.members:
             member.kill()
 
+    async def end_hung(self) -> None:
+        """For ever: end a worker that says nothing any more, so that another takes its place."""
+        limit_s = self._options.hung_after_s
+        while True:
+            await asyncio.sleep(limit_s / 4)
+            for member in self.members:
+                silent_s = time.monotonic() - member.heard_s
+                if member.is_ready and silent_s > limit_s:
+                    self._say(f"worker {member.number} has said nothing for {silent_s:.0f} s")
+                    member.kill()
+
     async def replace(self, in_force: InForce) -> None:
         """Have every worker take new rules, and those that start later as well."""
         self._in_force = in_force

@@ -113,6 +113,30 @@ def test_a_worker_that_dies_is_started_again(tmp_path: Path) -> None:
         assert door.stop() == 0
 
 
+def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
+    rules = write_rules(tmp_path, 1)
+    with gateway(tmp_path, hung_after_s=4) as door:
+        (pid,) = door.worker_pids
+        os.kill(pid, signal.SIGSTOP)
+        rules.write_text(rules.read_text().replace("*.hms.gov", "*.elsewhere.gov"))
+        wait_until(lambda: door.worker_pids not in ([], [pid]))
+        assert "has said nothing" in door.said
+        assert door.ask("b.elsewhere.gov").headers["x-esr-refused"] == "deny.hosts[0]"
+        assert door.stop() == 0
+
+
+def test_told_twice_it_does_not_wait(tmp_path: Path) -> None:
+    with RecordingServer(lambda _: 3_600.0) as svc:
+        write_rules(tmp_path, svc.port)
+        with gateway(tmp_path, drain="1h") as door, ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(door.ask, SVC, "/slow")
+            wait_until(lambda: bool(svc.requests))
+            door.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: _refuses(door.port))
+            assert door.stop() == 0
+            assert isinstance(asking.exception(30), (http.client.HTTPException, OSError))
+
+
 def test_nothing_routes_once_the_supervisor_was_killed(tmp_path: Path) -> None:
     with RecordingServer() as svc:
         write_rules(tmp_path, svc.port)
