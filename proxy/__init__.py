@@ -1,5 +1,5 @@
-"""Doors for traffic that a client sends itself: interception, the fast gateway, the recorder.
+"""Doors for traffic that a client sends itself: the fast gateway, interception, the recorder.
 
-Floor 1. Nothing stands here yet: replayed traffic needs no proxy, since the worker dials only what
-the switchboard bound. The package name is kept so that installs and imports do not change later.
+Floor 1. Every door asks the same switch what becomes of a request, and the same seal before it
+dials; none of them knows another. Read next: `gateway/server.py`, `recorder.py`, `metrics.py`.
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 from time import monotonic_ns, time_ns
 from typing import Final
 
+from proxy.gateway.readers import Pair
 from proxy.gateway.request_head import RequestHead
 from switchboard.exchange import Exchange
 
@@ -47,6 +48,7 @@ class Account:
         "_asked",
         "_at_ns",
         "_head",
+        "_headers",
         "_started_ns",
         "_told",
         "bytes_in",
@@ -55,8 +57,11 @@ class Account:
         "status",
     )
 
-    def __init__(self, head: RequestHead, client: str, max_captured_bytes: int) -> None:
+    def __init__(
+        self, head: RequestHead, aside: Pair | None, client: str, max_captured_bytes: int
+    ) -> None:
         self._head = head
+        self._headers = head.headers if aside is None else [*head.headers, aside]
         self._at_ns = time_ns()
         self._started_ns = monotonic_ns()
         self._asked = Capture(max_captured_bytes) if max_captured_bytes else None
@@ -106,7 +111,7 @@ class Account:
             head.target,
             self.status or CLIENT_GONE,
             (monotonic_ns() - self._started_ns) / 1e6,
-            head.headers,
+            self._headers,
             answer_headers,
             self._asked.body if self._asked is not None else None,
             self._told.body if self._told is not None else None,

@@ -45,6 +45,7 @@ class AnswerHead:
         "has_odd_connection",
         "headers",
         "is_encoded",
+        "is_shared",
         "keeps_alive",
         "length",
         "lines",
@@ -66,6 +67,8 @@ class AnswerHead:
         self.accept = ""
         self.content_type = ""
         self.is_encoded = False
+        self.is_shared = False
+        """It is remembered as a whole, so others may remember what it becomes."""
 
     def __repr__(self) -> str:
         return f"<AnswerHead {self.status}, {len(self.headers)} headers, body {self.length}>"

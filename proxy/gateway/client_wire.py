@@ -20,12 +20,12 @@ from proxy.gateway.chunks import ChunkDecoder
 from proxy.gateway.lines import BadMessage
 from proxy.gateway.passage import Passage
 from proxy.gateway.plan import Plan
+from proxy.gateway.readers import Pair, with_pair
 from proxy.gateway.refusals import refusal_bytes
 from proxy.gateway.request_head import (
     CHUNKED,
     END,
     RequestHead,
-    parse_request,
     why_hopeless,
 )
 from proxy.gateway.stub_passage import StubPassage
@@ -363,10 +363,9 @@ class ClientWire(asyncio.Protocol):
             self._wait_for_head(data)
             return False
         self._held = b""
-        text = data[:end].decode("latin-1")
-        head = parse_request(text, self._desk.request_lines, limits.max_headers)
+        head, aside = self._desk.reader.read(data[:end])
         self._desk.statistics.requests += 1
-        self._begin(head, data[end + 4 :])
+        self._begin(head, aside, data[end + 4 :])
         return True
 
     def _wait_for_head(self, data: bytes) -> None:
@@ -377,7 +376,7 @@ class ClientWire(asyncio.Protocol):
             self._is_in_head = True
             self.deadline = self._desk.now + self._desk.limits.head_timeout_s
 
-    def _begin(self, head: RequestHead, rest: bytes) -> None:
+    def _begin(self, head: RequestHead, aside: Pair | None, rest: bytes) -> None:
         piece, is_last = self._first_piece(head, rest)
         self._state = _BUSY if is_last else _BODY
         desk = self._desk
@@ -389,11 +388,13 @@ class ClientWire(asyncio.Protocol):
             return
         self.deadline = 0.0  # looked after in every sweep
         if isinstance(way, Plan):
-            passage = Passage(desk, self, way, head)
+            if aside is not None and not way.drops_set_aside:
+                head, aside = with_pair(head, aside), None
+            passage = Passage(desk, self, way, head, aside)
             self.work = passage
             passage.start(piece, is_last=is_last)
         else:
-            stub_passage = StubPassage(desk, self, way, head)
+            stub_passage = StubPassage(desk, self, way, with_pair(head, aside))
             self.work = stub_passage
             stub_passage.start(piece, is_last=is_last)
 

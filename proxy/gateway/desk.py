@@ -11,14 +11,14 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from proxy.gateway.answer_head import answer_lines
 from proxy.gateway.book import Book, Way
 from proxy.gateway.dialler import Connect, Dialler
 from proxy.gateway.errands import Errands
 from proxy.gateway.limits import Limits
 from proxy.gateway.plan import Plan
 from proxy.gateway.pool import Place, Pool
-from proxy.gateway.request_head import RequestHead, request_lines
+from proxy.gateway.readers import AnswerReader, RequestReader
+from proxy.gateway.request_head import RequestHead
 from proxy.gateway.statistics import GatewayStatistics
 from proxy.gateway.tls import AskedNames, server_name_of
 from switchboard.decide import Ask, refuse
@@ -55,10 +55,10 @@ class Desk:
         """0: bodies are not kept for whoever observes."""
         self.hop = hop
         self.statistics = GatewayStatistics()
-        self.request_lines = request_lines()
+        self.reader = RequestReader(limits.max_headers)
         self.errands = Errands()
         self.dialler = Dialler(
-            switch, limits, answer_lines(), self.errands, self.statistics, connect
+            switch, limits, AnswerReader(limits.max_headers), self.errands, self.statistics, connect
         )
         self.names = AskedNames()
         self.clients: set[ClientWire] = set()

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from proxy.gateway.errands import Errands
 from proxy.gateway.limits import Limits
-from proxy.gateway.lines import Lines
 from proxy.gateway.pool import Place, Pool
+from proxy.gateway.readers import AnswerReader
 from proxy.gateway.statistics import GatewayStatistics
 from proxy.gateway.tls import build_upstream_context
 from proxy.gateway.upstream_wire import UpstreamWire
@@ -45,14 +45,14 @@ class Dialler:
         self,
         switch: Switch,
         limits: Limits,
-        lines: Lines,
+        reader: AnswerReader,
         errands: Errands,
         statistics: GatewayStatistics,
         connect: Connect | None = None,
     ) -> None:
         self._switch = switch
         self._limits = limits
-        self._lines = lines
+        self._reader = reader
         self._errands = errands
         self._statistics = statistics
         self._connect: Connect = connect or _connect
@@ -69,7 +69,7 @@ class Dialler:
 
     async def _dial(self, pool: Pool, waiting: Waiting) -> None:
         place = pool.place
-        wire = UpstreamWire(self._lines, self._limits, partial(self._forget, pool))
+        wire = UpstreamWire(self._reader, self._limits, partial(self._forget, pool))
         try:
             async with asyncio.timeout(self._limits.connect_timeout_s):
                 await self._open(place, lambda: wire)

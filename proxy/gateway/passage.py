@@ -15,6 +15,7 @@ from proxy.gateway.answer_head import BAD_ANSWER, AnswerHead
 from proxy.gateway.chunks import LAST, chunk_of
 from proxy.gateway.lines import BadMessage
 from proxy.gateway.plan import Plan
+from proxy.gateway.readers import Pair
 from proxy.gateway.refusals import CONTINUE
 from proxy.gateway.request_head import CHUNKED, RequestHead
 from proxy.gateway.tunnel import Tunnel
@@ -58,13 +59,16 @@ class Passage:
         "mode",
     )
 
-    def __init__(self, desk: Desk, client: ClientWire, plan: Plan, head: RequestHead) -> None:
+    def __init__(
+        self, desk: Desk, client: ClientWire, plan: Plan, head: RequestHead, aside: Pair | None
+    ) -> None:
+        """aside: an Authorization that is in no part of what is sent, but belongs on record."""
         self._desk = desk
         self._client = client
         self._plan = plan
         self._head = head
         self._pool = desk.pool_of(plan)
-        self._account = Account(head, client.peer, desk.max_captured_bytes)
+        self._account = Account(head, aside, client.peer, desk.max_captured_bytes)
         self._answer_headers: list[tuple[str, str]] = []
         self._wire: UpstreamWire | None = None
         self._first = b""
@@ -88,7 +92,11 @@ class Passage:
         """Send the request with what is there of its body."""
         self.is_sent = is_last
         head = self._head
-        data = (self._plan.request_text(head) + self._framing()).encode("latin-1")
+        plan = self._plan
+        data = plan.ready_request(head)
+        if data is None:
+            data = (plan.request_text(head) + self._framing()).encode("latin-1")
+            plan.keep_request(head, data)
         if piece or (is_last and head.length):
             data += self._framed(piece, is_last=is_last)
         wire = self._pool.take(self._desk.now)
@@ -160,6 +168,23 @@ class Passage:
     def on_answer(self, head: AnswerHead, length: int, piece: bytes, *, is_last: bool) -> None:
         """The head of the answer, and what of its body came with it."""
         self._moved_at = self._desk.now
+        asked = self._head
+        if is_last and self.is_sent and asked.keeps_alive and asked.minor and length:
+            ready = self._plan.ready_answer(head)
+            if ready is not None and not self._desk.is_draining:
+                self._keeps_alive = True
+                self._begin_answer(head, ready + piece)
+                self._account.give(piece)
+                self._finish()
+                return
+        self._edit_answer(head, length, piece, is_last=is_last)
+
+    def _begin_answer(self, head: AnswerHead, data: bytes) -> None:
+        self._account.status = head.status
+        self._answer_headers = head.headers
+        self._client.write(data)
+
+    def _edit_answer(self, head: AnswerHead, length: int, piece: bytes, *, is_last: bool) -> None:
         is_mapped = self._is_mapped(head)
         text = self._plan.answer_text(self._head, head, is_mapped=is_mapped)
         if isinstance(text, Refuse):
@@ -168,12 +193,12 @@ class Passage:
         if is_mapped and length:
             plan = self._plan
             self._mapper = LinkMapper(plan.ask_of(self._head), plan.forward, plan.rules)
-        self._account.status = head.status
-        self._answer_headers = head.headers
         framing = self._answer_framing(head, length, is_mapped=is_mapped)
-        start = f"HTTP/1.1 {head.status} {head.reason}\r\n{text}{framing}\r\n"
+        start = f"HTTP/1.1 {head.status} {head.reason}\r\n{text}{framing}\r\n".encode("latin-1")
+        if length > 0 and self._keeps_alive and self._head.minor and not is_mapped:
+            self._plan.keep_answer(head, start)
         out = self._outgoing(piece, is_last=is_last) if length else b""
-        self._client.write(start.encode("latin-1") + out)
+        self._begin_answer(head, start + out)
         if is_last:
             self._finish()
 

@@ -9,11 +9,12 @@ themselves. Read next: `book.py` (which plan a request has), `passage.py` (who u
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from proxy.gateway.answer_head import AnswerHead
 from proxy.gateway.lines import is_harmless
 from proxy.gateway.pool import Pool
+from proxy.gateway.readers import SET_ASIDE
 from proxy.gateway.request_head import RequestHead
 from switchboard.base_url import authority_of
 from switchboard.cookies import cookie_header
@@ -31,7 +32,7 @@ from switchboard.edit_request import (
 from switchboard.headers import is_token
 from switchboard.rules import LIVE, SANDBOX, Mode, Rules
 
-_REMEMBERED: Final = 4_096
+_REMEMBERED: Final = 2_048
 _LONGEST: Final = 256
 # A body whose links are mapped must come readable and whole, and is another one afterwards.
 _NOT_ASKED: Final = frozenset({"accept-encoding", "if-range", "range"})
@@ -68,6 +69,10 @@ class Plan:
         self._request_lines: dict[str, str] = {}
         self._answer_lines: dict[str, str] = {}
         self._dropped: set[str] = set()
+        self._ready_requests: dict[RequestHead, bytes] = {}
+        self._ready_answers: dict[AnswerHead, bytes] = {}
+        self.drops_set_aside = not forward.is_live and SET_ASIDE not in rules.keep.headers
+        """An Authorization of the client changes nothing in what is sent."""
         if not forward.is_live:
             self._prepare(own_headers(ask, forward, rules, secrets))
 
@@ -88,6 +93,24 @@ class Plan:
         self._tags = head_text(injector_tags([], self.rules, self._ask))
         self._hops = head_text(hop_header([], self._hop)) if self._hop else ""
         self._sets_cookies = bool(edits.set_cookies)
+
+    def ready_request(self, head: RequestHead) -> bytes | None:
+        """The whole head that is sent for this one, if it was remembered."""
+        return self._ready_requests.get(head)
+
+    def keep_request(self, head: RequestHead, data: bytes) -> None:
+        """Remember what a head becomes that is itself remembered."""
+        if head.is_shared:
+            _remember(self._ready_requests, head, data)
+
+    def ready_answer(self, head: AnswerHead) -> bytes | None:
+        """What the head becomes for a client of HTTP/1.1 that keeps its connection."""
+        return self._ready_answers.get(head)
+
+    def keep_answer(self, head: AnswerHead, data: bytes) -> None:
+        """Remember what an answer's head becomes that is itself remembered."""
+        if head.is_shared and not self.forward.is_live:
+            _remember(self._ready_answers, head, data)
 
     def target_of(self, target: str) -> str:
         """What to ask the destination for. Only for a target that `ask_of` has found sound."""
@@ -212,7 +235,11 @@ def _without(pairs: Iterable[tuple[str, str]], names: frozenset[str]) -> list[tu
     return [pair for pair in pairs if pair[0].lower() not in names]
 
 
-def _remember(known: dict[str, str], key: str, text: str) -> None:
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+def _remember(known: dict[_Key, _Value], key: _Key, value: _Value) -> None:
     if len(known) >= _REMEMBERED:
         known.clear()
-    known[key] = text
+    known[key] = value

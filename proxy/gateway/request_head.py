@@ -62,6 +62,7 @@ class RequestHead:
         "headers",
         "hops",
         "host",
+        "is_shared",
         "keeps_alive",
         "length",
         "lines",
@@ -88,6 +89,8 @@ class RequestHead:
         self.has_tags = False
         self.cookies: list[str] = []
         self.hops = False
+        self.is_shared = False
+        """It is remembered as a whole, so others may remember what it becomes."""
         self.socket_key = ""
         """Not empty: the client asks for a WebSocket."""
 

@@ -35,7 +35,7 @@ class StubPassage:
         self._client = client
         self._way = way
         self._head = head
-        self._account = Account(head, client.peer, desk.max_captured_bytes)
+        self._account = Account(head, None, client.peer, desk.max_captured_bytes)
         self._answer_headers: list[tuple[str, str]] = []
         self._pieces: list[bytes] = []
         self._task: asyncio.Task[None] | None = None

@@ -16,11 +16,11 @@ from proxy.gateway.answer_head import (
     TO_THE_END,
     AnswerHead,
     body_length,
-    parse_answer,
 )
 from proxy.gateway.chunks import ChunkDecoder
 from proxy.gateway.limits import Limits
-from proxy.gateway.lines import BadMessage, Lines
+from proxy.gateway.lines import BadMessage
+from proxy.gateway.readers import AnswerReader
 from proxy.gateway.request_head import CHUNKED, END
 
 MOST_INTERIM: Final = 16
@@ -69,10 +69,10 @@ class UpstreamWire(asyncio.Protocol):
         "_interim",
         "_left",
         "_limits",
-        "_lines",
         "_on_closed",
         "_owner",
         "_phase",
+        "_reader",
         "asked_method",
         "has_answered",
         "idle_since",
@@ -82,9 +82,9 @@ class UpstreamWire(asyncio.Protocol):
     )
 
     def __init__(
-        self, lines: Lines, limits: Limits, on_closed: Callable[[UpstreamWire], None]
+        self, reader: AnswerReader, limits: Limits, on_closed: Callable[[UpstreamWire], None]
     ) -> None:
-        self._lines = lines
+        self._reader = reader
         self._limits = limits
         self._on_closed = on_closed
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
@@ -196,8 +196,7 @@ class UpstreamWire(asyncio.Protocol):
             if end < 0:
                 self._held = data
                 return
-            text = data[:end].decode("latin-1")
-            head = parse_answer(text, self._lines, self._limits.max_headers)
+            head = self._reader.read(data[:end])
             data = data[end + 4 :]
             if head.status >= 200:
                 break
