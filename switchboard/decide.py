@@ -49,6 +49,7 @@ REFUSALS: Final[Mapping[str, tuple[int, str]]] = {
     "timeout": (408, "the request did not arrive in time"),
     "body-too-large": (413, "the body is over the limit"),
     "head-too-large": (431, "the head is over the limit"),
+    "flipped": (503, "the mode was flipped while the request was under way"),
     "too-many-connections": (503, "the door holds as many connections as it may"),
     "upstream-unreachable": (502, "the sandbox upstream does not accept a connection"),
     "upstream-died": (502, "the sandbox upstream ended before its answer did"),

@@ -21,7 +21,7 @@ from switchboard.rules import Endpoint, Mode, Rules
 
 SCHEMA: Final = "esr.interlock/2"
 HMAC_SHA256: Final = "hmac-sha256"
-MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_BYTES: Final = 8 * 1024 * 1024
 """A thousand rows for each door are a few hundred kilobytes."""
 
 ESCAPED: Final = frozenset({"escaped", "foreign-answer", "failed"})

@@ -2,7 +2,8 @@
 
 Floor 0's edge: it may touch threads and the environment. A flip is atomic: when it returns, all
 who listen have said that nothing of the old way runs any more, or are dead. When the mode cannot
-be determined, it is sandbox. Read next: `file_mode.py` (one mode for many processes), `switch.py`.
+be determined, it is sandbox. Read next: `edge/file_mode.py` (one mode for many processes),
+`switch.py`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import threading
 import time
 from typing import Final
 
-from switchboard.file_mode import FileMode
-from switchboard.listener import (
+from switchboard.edge.file_mode import FileMode
+from switchboard.edge.listener import (
     FLIP_TIMEOUT_S,
     Drain,
     Listener,

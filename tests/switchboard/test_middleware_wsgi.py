@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from switchboard.edge.in_flight import OldWayClosedError
 from switchboard.exchange import Exchange, Refusal
-from switchboard.in_flight import OldWayClosedError
 from switchboard.middleware import SwitchboardWSGI
 from switchboard.mode import MemoryMode, ModeError
 from switchboard.rules import LIVE, SANDBOX, Mode

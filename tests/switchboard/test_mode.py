@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 import switchboard
 from switchboard import mode as mode_module
 from switchboard import mode_file
-from switchboard.file_mode import BY_HAND, FileMode
+from switchboard.edge.file_mode import BY_HAND, FileMode
 from switchboard.mode import MemoryMode, ModeError, default_mode, get_mode, set_mode
 from switchboard.rules import LIVE, SANDBOX, Mode
 
@@ -455,8 +455,8 @@ def test_it_goes_back_to_the_sandbox_even_when_the_audit_log_is_full(
     def full(fd: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("switchboard.file_mode.os.fsync", full)
-    monkeypatch.setattr("switchboard.file_mode.write_word", lambda path, mode: None)
+    monkeypatch.setattr("switchboard.edge.file_mode.os.fsync", full)
+    monkeypatch.setattr("switchboard.edge.file_mode.write_word", lambda path, mode: None)
     with pytest.raises(ModeError, match=r"sandbox now, but .*No space left"):
         cell.flip(SANDBOX)
     assert cell.read() == SANDBOX

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from switchboard.decide import Refuse, refuse
-from switchboard.door import DRAIN_S, Door, RulesSource, Story, flipped_answer, refusal_answer
+from switchboard.edge.door import DRAIN_S, Door, RulesSource, Story, flipped_answer, refusal_answer
+from switchboard.edge.in_flight import OldWayClosedError, TaskTicket, current
 from switchboard.exchange import Observer
-from switchboard.in_flight import OldWayClosedError, TaskTicket, current
 from switchboard.mode import Cell
 from switchboard.rules import LIVE, SANDBOX, Mode
 from switchboard.sandbox_way import Entered, Incoming

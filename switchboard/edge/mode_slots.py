@@ -13,9 +13,9 @@ import time
 from typing import Final
 
 from switchboard import mode_file
-from switchboard.listener import Listener
+from switchboard.edge.listener import Listener
+from switchboard.edge.mode_system import is_alive, locked, pid_namespace, started_of
 from switchboard.mode_file import Slot
-from switchboard.mode_system import is_alive, locked, pid_namespace, started_of
 
 LOCK_TIMEOUT_S: Final = 2.0
 BEAT_NS: Final = 1_000_000_000

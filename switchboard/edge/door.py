@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from switchboard.decide import Refuse, problem, refuse
+from switchboard.edge.in_flight import DRAIN_S, FLIPPED, InFlight
 from switchboard.errors import EsrError, RuleError
 from switchboard.exchange import Exchange, Observer, Refusal
-from switchboard.in_flight import DRAIN_S, FLIPPED, InFlight
 from switchboard.mode import Cell, FileMode, default_mode
 from switchboard.rules import LIVE, Mode, Rules
 from switchboard.rules_reader import parse_rules

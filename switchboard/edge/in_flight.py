@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
 from switchboard.decide import Refuse
-from switchboard.listener import Drain, Listener, ModeError, remember
+from switchboard.edge.listener import Drain, Listener, ModeError, remember
 from switchboard.routes import route_template
 from switchboard.rules import SANDBOX, Mode
 

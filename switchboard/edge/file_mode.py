@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from switchboard import mode_file
-from switchboard.listener import (
+from switchboard.edge.listener import (
     FLIP_TIMEOUT_S,
     POLL_S,
     Drain,
@@ -34,8 +34,8 @@ from switchboard.listener import (
     named,
     remember,
 )
-from switchboard.mode_slots import LOCK_TIMEOUT_S, Slots
-from switchboard.mode_system import (
+from switchboard.edge.mode_slots import LOCK_TIMEOUT_S, Slots
+from switchboard.edge.mode_system import (
     ASK_AGAIN_S,
     identity_of,
     locked,
