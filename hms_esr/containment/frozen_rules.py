@@ -31,12 +31,7 @@ def freeze_rules(
 
     Raises RuleError with every fault, ContainError when the rules are for live traffic.
     """
-    rules = read_rules(file)
-    if rules.mode == LIVE:
-        raise ContainError(
-            f"{rules.source} says mode: live, and nothing that is contained goes live: "
-            "use a file that says mode: sandbox"
-        )
+    rules = read_rules(file)  # so that faults name the user's own file
     to.mkdir()
     copy = to / file.name
     shutil.copyfile(file, copy)
@@ -44,9 +39,12 @@ def freeze_rules(
     _copy_environments(folders, to / "environments")
     for name in files_named(rules):
         _copy_beside(file.parent, name, to, rules.source)
-    frozen = read_rules(copy)
-    if frozen.digest != rules.digest:
-        raise ContainError(f"{rules.source} was edited just now: start again")
+    frozen = read_rules(copy)  # what holds, also if the file was edited just now
+    if frozen.mode == LIVE:
+        raise ContainError(
+            f"{rules.source} says mode: live, and nothing that is contained goes live: "
+            "use a file that says mode: sandbox"
+        )
     if frozen.canaries is not None:
         _leave_canaries_to_the_jail(copy)
     return copy, frozen
