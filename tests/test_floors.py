@@ -46,7 +46,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "typer": ("hms_esr/cli.py", "hms_esr/cli_switchboard.py"),
     "uvicorn": ("stubs/", "hms_esr/api/"),
     # a loop is started there
-    "uvloop": ("replay/worker.py", "stubs/", "hms_esr/runner.py", "hms_esr/gateways/"),
+    "uvloop": ("replay/worker.py", "stubs/", "hms_esr/runner.py", "hms_esr/gateway_worker.py"),
     "yaml": ("scenarios/yaml_lines.py",),
     "zstandard": ("replay/readers/source.py",),
 }
