@@ -17,7 +17,7 @@ CODE := hms_esr proxy replay scenarios scorecard stubs switchboard tests bench t
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test install check bench lock clean
+.PHONY: help demo test leaks install check bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,10 @@ demo: ## Install the product, replay a recorded surge at the embedded sandbox fo
 test: ## Install with the dev tools, run the whole test suite
 	@tools/make_venv.sh dev
 	@$(PY) -m pytest $(PYTEST_ARGS)
+
+leaks: ## Try to reach a pretend production through every door, and count what arrives there
+	@tools/make_venv.sh dev
+	@$(PY) -m pytest tests/leaks $(PYTEST_ARGS)
 
 install: ## Install the product and the dev tools, so that .venv/bin/esr runs
 	@tools/make_venv.sh dev

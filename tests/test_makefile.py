@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PICKER = ROOT / "tools/pick_python.sh"
-TARGETS = {"demo", "test", "install", "check", "bench", "clean", "help", "lock"}
+TARGETS = {"demo", "test", "install", "check", "bench", "clean", "help", "leaks", "lock"}
 
 BROKEN_SHIM = 'echo "pyenv: $0: command not found" >&2; exit 127'
 OLD = "echo 3 9 18 cpython /old"
