@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hms_esr.gateway_worker import DOOR_FLOWS, DOOR_LEVELS, RECORDER_FLOWS
 from hms_esr.gateways.counts import MOST_NAMES, OTHERS, Counts, add_counts, add_flows
 from hms_esr.gateways.job import part_of
 from hms_esr.gateways.restarts import LONGEST_DELAY_S, restart_delay_s
 from hms_esr.gateways.supervisor import how_it_ended
 from hms_esr.gateways.witness import Witness
+from hms_esr.gateways.worker import DOOR_FLOWS, DOOR_LEVELS, RECORDER_FLOWS
 from proxy.gateway.statistics import GatewayStatistics
 from proxy.metrics import BUCKETS_MS, FLOWS, LEVELS, PREFIX, Totals
 from switchboard.exchange import Exchange, Refusal
