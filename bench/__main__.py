@@ -1,4 +1,4 @@
-"""`python -m bench [closed|open|tape|cli|doors ...]`: run benchmarks and print their tables."""
+"""`python -m bench [closed|open|tape|cli|doors|middleware ...]`: run benchmarks and print their tables."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bench.children import BenchError
 from bench.cli import bench_cli
 from bench.closed import bench_closed
 from bench.doors import bench_doors
+from bench.middleware import bench_middleware
 from bench.open import bench_open
 from bench.report import Options, Report, to_json
 from bench.tape import bench_tape
@@ -24,6 +25,7 @@ BENCHES: dict[str, Callable[[Options, Path], Report]] = {
     "tape": bench_tape,
     "cli": bench_cli,
     "doors": bench_doors,
+    "middleware": bench_middleware,
 }
 RUNS = 5
 QUICK_RUNS = 1

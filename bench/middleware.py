@@ -1,19 +1,18 @@
 """What the middleware adds to a request, beside the bare application in the same run.
 
-`python -m bench.middleware [REQUESTS]` prints microseconds a request, bare and added, for ASGI and
-WSGI in live and in sandbox mode. The applications do next to nothing, and no socket is involved.
+Microseconds a request, bare and added, for ASGI and WSGI in live and in sandbox mode. The
+applications do next to nothing, and no socket is involved.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from bench.report import Options, Report, Target
 from bench.table import draw_table
 from switchboard.middleware import SwitchboardASGI, SwitchboardWSGI
 from switchboard.mode import FileMode
@@ -21,6 +20,7 @@ from switchboard.rules import Mode
 
 REQUESTS = 20_000
 REPEATS = 7
+LIMIT_LIVE_US = 5.0
 MODES: tuple[Mode, ...] = ("live", "sandbox")
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
@@ -109,27 +109,31 @@ def best_of(measure: Callable[[], float]) -> float:
     return min(measure() for _ in range(REPEATS))
 
 
-def measure(requests: int) -> list[tuple[str, str, float, float]]:
+def bench_middleware(options: Options, scratch: Path) -> Report:
+    """The fastest of several runs of each."""
+    requests = REQUESTS // 10 if options.is_quick else REQUESTS
+    rows = measure(requests, scratch)
+    report = Report("middleware")
+    heads = ("middleware", "mode", "bare us", "added us")
+    report.tables.append(draw_table("What the middleware adds to a request", heads, rows))
+    for kind, mode, _, added in rows:
+        if mode == "live":
+            report.targets.append(Target(f"{kind}: added in live mode, us", added, LIMIT_LIVE_US))
+    report.figures["added_us"] = {f"{kind} {mode}": added for kind, mode, _, added in rows}
+    return report
+
+
+def measure(requests: int, folder: Path) -> list[tuple[str, str, float, float]]:
     """Kind, mode, microseconds bare, microseconds added."""
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        cell = FileMode(Path(folder) / "switchboard.mode")
-        asgi, wsgi = SwitchboardASGI(asgi_app, mode=cell), SwitchboardWSGI(wsgi_app, mode=cell)
-        for mode in MODES:
-            cell.flip(mode, who="bench", why="to measure it")
-            bare = best_of(lambda: time_asgi(asgi_app, requests))
-            added = best_of(lambda: time_asgi(asgi, requests)) - bare
-            rows.append(("ASGI", mode, bare, added))
-            bare = best_of(lambda: time_wsgi(wsgi_app, requests))
-            added = best_of(lambda: time_wsgi(wsgi, requests)) - bare
-            rows.append(("WSGI", mode, bare, added))
+    cell = FileMode(folder / "switchboard.mode")
+    asgi, wsgi = SwitchboardASGI(asgi_app, mode=cell), SwitchboardWSGI(wsgi_app, mode=cell)
+    for mode in MODES:
+        cell.flip(mode, who="bench", why="to measure it")
+        bare = best_of(lambda: time_asgi(asgi_app, requests))
+        added = best_of(lambda: time_asgi(asgi, requests)) - bare
+        rows.append(("ASGI", mode, bare, added))
+        bare = best_of(lambda: time_wsgi(wsgi_app, requests))
+        added = best_of(lambda: time_wsgi(wsgi, requests)) - bare
+        rows.append(("WSGI", mode, bare, added))
     return sorted(rows)
-
-
-def main(requests: int = REQUESTS) -> None:
-    heads = ("middleware", "mode", "bare us", "added us")
-    print(draw_table("What the middleware adds to a request", heads, measure(requests)))
-
-
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]))
