@@ -12,6 +12,8 @@ import signal
 import sys
 from typing import Final
 
+import uvloop
+
 from hms_esr.exits import PASS, run_guarded
 from hms_esr.gateways.worker import run_worker
 
@@ -35,7 +37,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    run_worker()
+    uvloop.run(run_worker())
     return PASS
 
 

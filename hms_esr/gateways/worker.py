@@ -17,8 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import uvloop
-
 from hms_esr.gateways.job import Job
 from hms_esr.gateways.pipes import Orders, Upward
 from hms_esr.gateways.plain_values import from_plain_data
@@ -201,8 +199,8 @@ def server_tls(cert: str | None, key: str | None) -> ssl.SSLContext | None:
     return context
 
 
-async def serve() -> None:
-    """Connect the pipes, read the job and run it."""
+async def run_worker() -> None:
+    """Connect the pipes, read the job and run it until the supervisor says stop, or is gone."""
     loop = asyncio.get_running_loop()
     _, upward = await loop.connect_write_pipe(Upward, sys.stdout)
     worker: Worker | None = None
@@ -223,8 +221,3 @@ async def serve() -> None:
     except (EsrError, OSError) as error:
         upward.send(event="failed", message=str(error))
     await upward.close()
-
-
-def run_worker() -> None:
-    """Run until the supervisor says stop, or is gone."""
-    uvloop.run(serve())
