@@ -1,4 +1,4 @@
-"""`python -m bench [closed|open|tape|cli|doors|middleware ...]`: run benchmarks and print their tables."""
+"""`python -m bench [NAME ...]`: run benchmarks and print their tables."""
 
 from __future__ import annotations
 
