@@ -89,6 +89,7 @@ class _Tripwire:
     def __init__(self) -> None:
         self._endpoints: Endpoints | None = None
         self._is_strung = False
+        self.lowered = 0
 
     def arm(self, endpoints: Endpoints) -> None:
         if not self._is_strung:
@@ -97,7 +98,7 @@ class _Tripwire:
         self._endpoints = endpoints
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        if self._endpoints is None:
+        if self._endpoints is None or self.lowered:
             return
         if event in _SENDS:
             address = args[1]
@@ -130,3 +131,16 @@ _tripwire: Final = _Tripwire()
 def arm_process(endpoints: Endpoints) -> None:
     """From now on this process connects to these endpoints and to nothing else, for good."""
     _tripwire.arm(endpoints)
+
+
+@contextmanager
+def lowered() -> Iterator[None]:
+    """Let this process dial as long as the context lasts: for canaries, which must be free to.
+
+    Only the tripwire is lowered: what mitmproxy dials still meets the other walls.
+    """
+    _tripwire.lowered += 1
+    try:
+        yield
+    finally:
+        _tripwire.lowered -= 1
