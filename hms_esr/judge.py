@@ -8,7 +8,15 @@ from hms_esr.preparation import Preparation
 from replay.fleet import WorkerUsage
 from replay.outcome import Outcomes
 from scenarios.units import format_speed
-from scorecard.card import Moment, RunFacts, Scorecard, State, snapshot, trace_of
+from scorecard.card import (
+    Moment,
+    Production,
+    RunFacts,
+    Scorecard,
+    State,
+    snapshot,
+    trace_of,
+)
 from scorecard.certificate import Certificate, Course, Verdict, certify, verdict
 from scorecard.slo import slo_named
 from scorecard.tally import Lap, Tally
@@ -46,13 +54,20 @@ class Judge:
         """What happened since the last time this was asked."""
         return self._tally.lap(elapsed_s)
 
-    def card(self, state: State, elapsed_s: float, reason: str | None = None) -> Scorecard:
-        """The scorecard of a run that is not over."""
-        trace_s = self._trace_s(elapsed_s)
-        return snapshot(self._facts, self._tally, Moment(state, elapsed_s, trace_s, reason=reason))
+    def card(
+        self, state: State, elapsed_s: float, production: Production | None = None
+    ) -> Scorecard:
+        """The scorecard of a run that is not over. production: what the interlock counted."""
+        moment = Moment(state, elapsed_s, self._trace_s(elapsed_s), production=production)
+        return snapshot(self._facts, self._tally, moment)
 
     def conclude(
-        self, state: State, elapsed_s: float, usages: Sequence[WorkerUsage], lost: Sequence[int]
+        self,
+        state: State,
+        elapsed_s: float,
+        usages: Sequence[WorkerUsage],
+        lost: Sequence[int],
+        production: Production | None = None,
     ) -> tuple[Scorecard, Certificate]:
         """The final scorecard and the certificate."""
         cpu_s = _sum([usage.cpu_s for usage in usages])
@@ -79,6 +94,7 @@ class Judge:
             reason=reason,
             cpu_s=cpu_s,
             rss_mb=_sum([usage.rss_mb for usage in usages]),
+            production=production,
         )
         return snapshot(self._facts, self._tally, moment), certificate
 

@@ -12,7 +12,13 @@ from rich.text import Text
 
 from hms_esr.plain import to_shown
 from hms_esr.runs import RunSummary, ShownRun
-from hms_esr.terminal import VERDICT_STYLES, draw_panel, number, verdict_line
+from hms_esr.terminal import (
+    VERDICT_STYLES,
+    draw_panel,
+    number,
+    production_line,
+    verdict_line,
+)
 from scenarios.units import format_duration
 
 TOP_ROUTES = 12
@@ -129,9 +135,12 @@ def _print_card(console: Console, run: ShownRun, card: Mapping[str, Any]) -> Non
     try:
         panel = draw_panel(run.title, card, float(card["trace_time_s"] or 0))
         verdict = verdict_line(card)
+        production = production_line(card)
     except (KeyError, TypeError, ValueError, AttributeError):
         # Somebody else wrote into the run folder, or a disk forgot.
         console.print(Text("scorecard.json is not a whole scorecard"), soft_wrap=True)
         return
     console.print(panel)
     console.print(verdict, soft_wrap=True)
+    if production is not None:
+        console.print(production, soft_wrap=True)

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from hms_esr import __version__
+from hms_esr.interlock import INTERLOCK_FILE, Mark, marks_of
 from hms_esr.plain import to_plain
 from hms_esr.preparation import Preparation
-from hms_esr.run_folder import RunLock, new_run_id, runs_folder
+from hms_esr.run_folder import RunLock, home_folder, new_run_id, runs_folder
 from hms_esr.scratch import make_scratch, no_room
+from hms_esr.signing import KEY_FILE, load_signer
 from replay.outcome import Outcomes
 from scenarios.spec import scenario_mapping
 from scorecard.card import Scorecard
@@ -28,17 +30,29 @@ from scorecard.certificate import Certificate
 from scorecard.files import Losses, Timeline, write_json
 from scorecard.store import RowSpool, RunContext, rows_to_parquet, save_context
 from scorecard.tally import Pace
+from switchboard.interlock import Signer
 
 SCHEMA = "esr.run/1"
+
+Seal = Callable[[Mapping[str, Mark]], Mapping[str, Any]]
+"""From the marks of files to the interlock that vouches for them."""
 
 
 class RunWriter:
     """Writes one run folder. Made by `open`."""
 
     def __init__(
-        self, prep: Preparation, run_id: str, folder: Path, scratch: Path, losses: Losses
+        self,
+        prep: Preparation,
+        run_id: str,
+        folder: Path,
+        scratch: Path,
+        losses: Losses,
+        signer: Signer | None = None,
     ) -> None:
         self.run_id = run_id
+        self.signer = signer
+        """None where no key could be had, which is among the losses."""
         self.folder = folder
         self.scratch = scratch
         """Where workers find their part of the plan; gone when the run is over."""
@@ -59,16 +73,17 @@ class RunWriter:
         """A new run folder, locked for as long as the context lasts.
 
         Where none can be made the run is kept in a temporary folder, and `say` is told. Raises
-        ScratchError when there is no room even there.
+        ScratchError when there is no room even there, SigningError when a key is no good.
         """
         losses = Losses(say)
+        signer = _load_signer(env, cwd, losses)
         run_id = new_run_id(datetime.now(UTC))
         with ExitStack() as stack:
             scratch = make_scratch("esr-run-", stack)
             folder = _make_folder(runs_folder(env, cwd), run_id, losses)
             with suppress(OSError):
                 stack.enter_context(RunLock.take(folder))
-            writer = cls(prep, run_id, folder, scratch, losses)
+            writer = cls(prep, run_id, folder, scratch, losses, signer)
             stack.callback(writer.close)
             yield writer
 
@@ -107,16 +122,18 @@ class RunWriter:
         """Keep the newest scorecard."""
         write_json(self.folder / "scorecard.json", card, self._losses)
 
-    def finish(
-        self, card: Scorecard, certificate: Certificate, interlock: Mapping[str, Any]
-    ) -> None:
-        """Everything that is known at the end: Parquet, certificate, interlock, scorecard."""
+    def write_interlock(self, seal: Seal) -> None:
+        """Keep the interlock as of now; it vouches for no file before the run is over."""
+        write_json(self.folder / INTERLOCK_FILE, seal({}), self._losses)
+
+    def finish(self, card: Scorecard, certificate: Certificate, seal: Seal) -> None:
+        """Everything that is known at the end: Parquet, certificate, scorecard, interlock."""
         for spool in self._spools:
             spool.close()
         rows_to_parquet(self.folder, self._losses)
         write_json(self.folder / "certificate.json", certificate.to_json(), self._losses)
-        write_json(self.folder / "interlock.json", interlock, self._losses)
         self.write_card(card)
+        write_json(self.folder / INTERLOCK_FILE, seal(self._marks()), self._losses)
         self._facts["verdict"] = card["verdict"]
         self._facts["reason"] = card["reason"]
         self._write_facts()
@@ -136,6 +153,13 @@ class RunWriter:
                 if log.stat().st_size == 0:
                     log.unlink()
 
+    def _marks(self) -> dict[str, Mark]:
+        try:
+            return marks_of(self.folder)
+        except OSError as error:
+            self._losses.add("marks of files", 1, self.folder / INTERLOCK_FILE, error)
+            return {}
+
     def _write_facts(self) -> None:
         write_json(self.folder / "run.json", self._facts, self._losses)
 
@@ -149,6 +173,14 @@ def _make_folder(runs: Path, run_id: str, losses: Losses) -> Path:
         with no_room("a run folder", None):
             return Path(tempfile.mkdtemp(prefix=f"{run_id}-"))
     return folder
+
+
+def _load_signer(env: Mapping[str, str], cwd: Path, losses: Losses) -> Signer | None:
+    try:
+        return load_signer(env, cwd)
+    except OSError as error:
+        losses.add("signature", 1, home_folder(env, cwd) / KEY_FILE, error)
+        return None
 
 
 def _facts(prep: Preparation, run_id: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,9 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
+from hms_esr.canaries import CanaryError, CanaryWatch
 from hms_esr.exits import EXIT_OF_VERDICT, INTERRUPTED
-from hms_esr.interlock import Interlock
+from hms_esr.interlock import Interlock, Mark, read_canary_rules
 from hms_esr.jobs import make_jobs, save_parts
 from hms_esr.judge import Judge
 from hms_esr.preparation import Preparation
@@ -36,6 +37,7 @@ from replay.fleet import Fleet
 from replay.plan import PlanPart
 from scorecard.card import Scorecard, State
 from switchboard.errors import EsrError
+from switchboard.rules import Rules
 
 START_IN_NS = 30_000_000
 """Orders have reached every worker before the first request is due."""
@@ -68,6 +70,7 @@ def play(
 
     The process is expected to end with the run: afterwards it ignores Ctrl-C.
     """
+    rules = read_canary_rules(os.environ, Path.cwd())
     listener = stack.enter_context(bind(address)) if address else None
     token = address.token if address else None
     view = choose_view(console, prep.scenario.id, prep.plan.trace_ns, prep.wall_s)
@@ -75,7 +78,7 @@ def play(
     writer = stack.enter_context(RunWriter.open(prep, os.environ, Path.cwd(), view.say))
     if listener is not None:
         view.say(f"live scorecard: {url_of(listener)}/api/esr/score")
-    run = Run(prep, writer, view)
+    run = Run(prep, writer, view, rules)
     try:
         result = uvloop.run(_serve_and_fly(run, listener, token))
     except BaseExceptionGroup as group:
@@ -115,13 +118,20 @@ async def _serving(
 class Run:
     """One run while it goes."""
 
-    def __init__(self, prep: Preparation, writer: RunWriter, view: View) -> None:
+    def __init__(
+        self, prep: Preparation, writer: RunWriter, view: View, rules: Rules | None = None
+    ) -> None:
+        """rules: whose canaries are asked; None asks none."""
         self.board = ScoreBoard()
         self._prep = prep
         self._writer = writer
         self._view = view
         self._judge = Judge(prep, writer.run_id)
-        self._interlock = Interlock(prep)
+        self._canaries = CanaryWatch(lambda: rules)
+        self._interlock = Interlock(
+            prep, writer.run_id, signer=writer.signer, rules=rules, canaries=self._canaries
+        )
+        self._tripped: str | None = None
         self._parts: tuple[PlanPart, ...] = ()
         self._fleet = Fleet(self._take_rows)
         self._state: State = "ready"
@@ -155,8 +165,9 @@ class Run:
         """
         state: State = "aborted" if self._interrupts else "done"
         usages, lost = self._fleet.usages, self._fleet.lost
-        card, certificate = self._judge.conclude(state, self._elapsed_s(), usages, lost)
-        self._writer.finish(card, certificate, self._interlock.to_json())
+        production = self._interlock.production()
+        card, certificate = self._judge.conclude(state, self._elapsed_s(), usages, lost, production)
+        self._writer.finish(card, certificate, self._seal)
         self._enter(state)
         self.board.publish(card)
         code = INTERRUPTED if self._interrupts else EXIT_OF_VERDICT[card["verdict"] or "void"]
@@ -165,9 +176,11 @@ class Run:
     async def _fly(self) -> None:
         prep, writer = self._prep, self._writer
         self._enter("starting")
+        await self._ask_canaries()
         self._parts = save_parts(prep, writer.scratch)
         async with asyncio.TaskGroup() as tasks:
             try:
+                watching = tasks.create_task(self._watch_canaries())
                 # Workers and gateway come up side by side: each takes a moment.
                 await self._fleet.spawn(prep.options.workers, writer.folder, tasks)
                 async with open_sandbox(prep, writer.scratch) as sandbox:
@@ -175,8 +188,27 @@ class Run:
                     jobs = make_jobs(prep, sandbox, writer.scratch, writer.run_id, GRACE_S)
                     await self._fleet.start(jobs, writer.folder, tasks)
                     await self._play()
+                watching.cancel()
             finally:
                 await self._fleet.close()
+
+    async def _ask_canaries(self) -> None:
+        """Before anything is sent. Raises CanaryError when one gets out."""
+        try:
+            await self._canaries.check()
+        except CanaryError as error:
+            self._trip(str(error))
+            raise
+
+    async def _watch_canaries(self) -> None:
+        """Ends the run when one gets out: what contains it contains it no longer."""
+        raise await self._canaries.run(self._trip)
+
+    def _trip(self, reason: str) -> None:
+        self._tripped = reason
+
+    def _seal(self, files: Mapping[str, Mark]) -> Mapping[str, Any]:
+        return self._interlock.seal(files, self._tripped)
 
     async def _play(self) -> None:
         self._t0_ns = time.monotonic_ns() + START_IN_NS
@@ -196,8 +228,9 @@ class Run:
             await asyncio.sleep(TICK_S)
             elapsed_s = self._elapsed_s()
             lap = self._judge.lap(elapsed_s)
-            card = self._judge.card(self._state, elapsed_s)
+            card = self._judge.card(self._state, elapsed_s, self._interlock.production())
             self._writer.write_card(card)
+            self._writer.write_interlock(self._seal)
             self._view.show(card, lap.rate)
             self.board.publish(card)
 
@@ -215,6 +248,7 @@ class Run:
 
     def _fail(self, error: BaseException) -> None:
         self._state = "failed"
+        self._writer.write_interlock(self._seal)
         self._writer.fail(str(error), self._elapsed_s())
 
     def _elapsed_s(self) -> float:

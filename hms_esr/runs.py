@@ -20,7 +20,7 @@ from scorecard.store import rows_to_parquet
 from switchboard.errors import EsrError
 
 LATEST = "latest"
-DOCUMENTS = ("run.json", "scorecard.json", "certificate.json")
+DOCUMENTS = ("run.json", "scorecard.json", "certificate.json", "interlock.json")
 
 
 class UnknownRunError(EsrError):
@@ -84,7 +84,7 @@ def list_runs(folder: Path) -> tuple[RunSummary, ...]:
 
 def show_run(folder: Path, name: str) -> ShownRun:
     """The run that `name` means. Raises UnknownRunError."""
-    run = _find(folder, name)
+    run = find_run(folder, name)
     facts = _read(run / "run.json")
     state = state_of(run, _text(facts.get("state")))
     notes = _recover(run) if state in FINAL_STATES else []
@@ -152,7 +152,8 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _find(folder: Path, name: str) -> Path:
+def find_run(folder: Path, name: str) -> Path:
+    """The folder of the run that `name` means. Raises UnknownRunError."""
     runs = _run_folders(folder)
     if not runs:
         raise UnknownRunError(f"there are no runs in {folder}; start one with esr-replay SCENARIO")

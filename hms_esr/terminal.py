@@ -216,6 +216,24 @@ def verdict_line(card: Card) -> Text:
     return line
 
 
+def production_line(card: Card) -> Text | None:
+    """`0 connections to production, 12 attempts refused`; None where nobody counted."""
+    counted = card.get("production")
+    if counted is None:
+        return None
+    connections, refused = counted["connections"], counted["refused"]
+    text = (
+        f"{connections:,} {plural('connection', connections)} to production, "
+        f"{refused:,} {plural('attempt', refused)} refused"
+    )
+    return Text(text, style="bold red" if connections else "")
+
+
+def plural(word: str, count: int) -> str:
+    """The word as it goes with the count."""
+    return word if count == 1 else f"{word}s"
+
+
 def choose_view(console: Console, title: str, trace_ns: int, wall_s: float | None) -> View:
     """A live panel where somebody looks at a terminal that can show it, lines everywhere else."""
     if console.is_terminal and not console.is_dumb_terminal and console.width >= PANEL_WIDTH:
@@ -239,6 +257,9 @@ def print_result(
     console.print(verdict_line(card), soft_wrap=True)
     if card["verdict"] == "pass" and card["state"] == "done":
         console.print(Text(str(card["notes"])), soft_wrap=True)
+    production = production_line(card)
+    if production is not None:
+        console.print(production, soft_wrap=True)
     for note in notes:
         console.print(Text(f"Note: {note}.", style="dim"), soft_wrap=True)
     if losses is not None:

@@ -63,6 +63,11 @@ class Injector(TypedDict):
     rss_mb: float | None
 
 
+class Production(TypedDict):
+    connections: int
+    refused: int
+
+
 class Scorecard(TypedDict):
     """The object of scorecard.json."""
 
@@ -95,6 +100,7 @@ class Scorecard(TypedDict):
     failures: dict[str, int]
     statuses: dict[str, int]
     trace: dict[str, Any]
+    production: Production | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,7 @@ class Moment:
     """What changes from one scorecard to the next.
 
     verdict and reason: None until the run is over.   cpu_s, rss_mb: None until measured.
+    production: what the interlock counted.
     """
 
     state: State
@@ -129,6 +136,7 @@ class Moment:
     reason: str | None = None
     cpu_s: float | None = None
     rss_mb: float | None = None
+    production: Production | None = None
 
 
 def snapshot(facts: RunFacts, tally: Tally, moment: Moment) -> Scorecard:
@@ -168,6 +176,7 @@ def snapshot(facts: RunFacts, tally: Tally, moment: Moment) -> Scorecard:
         "failures": dict(sorted(tally.failures.items())),
         "statuses": {str(code): tally.statuses[code] for code in sorted(tally.statuses)},
         "trace": dict(facts.trace),
+        "production": moment.production,
     }
 
 

@@ -104,6 +104,15 @@ def test_a_run_with_a_card_is_shown(prepare_log: Prepare, console: Console) -> N
     print_run(console, run(card=card))
     assert "day  aborted" in shown(console)
     assert "ABORTED" in shown(console)
+    assert "production" not in shown(console)
+
+
+def test_a_run_is_shown_with_what_its_interlock_counted(
+    prepare_log: Prepare, console: Console
+) -> None:
+    card = Judge(prepare_log(), "RUN-1").card("done", 1.0, {"connections": 0, "refused": 3})
+    print_run(console, run(card=card))
+    assert "0 connections to production, 3 attempts refused" in shown(console)
 
 
 @pytest.mark.parametrize(

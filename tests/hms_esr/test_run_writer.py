@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from hms_esr.interlock import marks_of
 from hms_esr.judge import Judge
 from hms_esr.preparation import Preparation
 from hms_esr.run_folder import is_alive
@@ -43,7 +44,7 @@ def test_a_whole_run_leaves_every_file(
         writer.append_rows(0, rows_of(prep))
         judge.fold(rows_of(prep))
         card, certificate = judge.conclude("done", 3.0, [], ())
-        writer.finish(card, certificate, {"contacted": []})
+        writer.finish(card, certificate, lambda files: {"files": dict(files)})
         writer.enter("done", 3.0)
     assert not is_alive(folder)
     assert not scratch.exists()
@@ -53,7 +54,8 @@ def test_a_whole_run_leaves_every_file(
     assert facts["command"] == ["esr", "\ufffd"]
     assert facts["tape"]["requests"] == 4
     assert read(folder / "scorecard.json") == card
-    assert read(folder / "interlock.json") == {"contacted": []}
+    assert read(folder / "interlock.json") == {"files": marks_of(folder)}
+    assert set(marks_of(folder)) == {"scorecard.json", "certificate.json", "outcomes-0.parquet"}
     assert read(folder / "certificate.json")["faithful"] is True
     assert (folder / "outcomes-0.parquet").exists()
     assert not list(folder.glob("*.rows"))
@@ -61,6 +63,29 @@ def test_a_whole_run_leaves_every_file(
     assert [event.get("state") for event in events] == ["starting", "done"]
     assert said == []
     assert writer.losses is None
+
+
+def test_before_its_end_an_interlock_vouches_for_no_file(
+    prepare_log: Prepare, tmp_path: Path
+) -> None:
+    with RunWriter.open(prepare_log(), {}, tmp_path, print) as writer:
+        assert writer.signer is not None
+        writer.write_interlock(lambda files: {"files": dict(files)})
+    assert read(writer.folder / "interlock.json") == {"files": {}}
+
+
+def test_without_a_key_the_run_goes_on_and_says_so(
+    prepare_log: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "link", link)
+    said: list[str] = []
+    with RunWriter.open(prepare_log(), {}, tmp_path, said.append) as writer:
+        assert writer.signer is None
+    assert "interlock.key: No space left on device" in said[0]
+    assert "signature: 1" in (writer.losses or "")
 
 
 def test_a_run_that_could_not_go_on_says_why(prepare_log: Prepare, tmp_path: Path) -> None:

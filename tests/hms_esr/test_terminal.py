@@ -20,6 +20,7 @@ from hms_esr.terminal import (
     format_line,
     number,
     print_result,
+    production_line,
     verdict_line,
 )
 from replay.outcome import Outcomes
@@ -112,6 +113,29 @@ def test_a_line_says_the_least_one_needs(card: Scorecard) -> None:
 )
 def test_the_verdict_comes_first(card: Scorecard, change: dict[str, Any], text: str) -> None:
     assert verdict_line({**card, **change}).plain == text
+
+
+@pytest.mark.parametrize(
+    ("counted", "text"),
+    [
+        ((0, 12), "0 connections to production, 12 attempts refused"),
+        ((0, 1), "0 connections to production, 1 attempt refused"),
+        ((1, 2_000), "1 connection to production, 2,000 attempts refused"),
+    ],
+)
+def test_what_the_interlock_counted_is_shown(
+    card: Scorecard, counted: tuple[int, int], text: str
+) -> None:
+    on = console()
+    whole: Any = {**card, "production": {"connections": counted[0], "refused": counted[1]}}
+    print_result(on, whole, (), Path("/runs/RUN-1"), None)
+    assert f"\n{text}\n" in shown(on)
+
+
+def test_what_nobody_counted_is_not_shown(card: Scorecard) -> None:
+    assert card["production"] is None
+    assert production_line(card) is None
+    assert production_line({}) is None, "a card of before there was such a count"
 
 
 @pytest.mark.parametrize(

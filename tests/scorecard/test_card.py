@@ -44,7 +44,7 @@ def card_of(rows: Outcomes, *, pace: Any = "open", moment: Moment = RUNNING) -> 
 def test_keys_come_in_the_promised_order_and_the_rest_after_them(make_rows: MakeRows) -> None:
     keys = list(card_of(make_rows({})))
     assert keys[: len(DESIGN_KEYS)] == DESIGN_KEYS
-    assert keys[len(DESIGN_KEYS) :] == ["reason", "failures", "statuses", "trace"]
+    assert keys[len(DESIGN_KEYS) :] == ["reason", "failures", "statuses", "trace", "production"]
     assert set(keys) == set(Scorecard.__annotations__)
 
 
@@ -113,6 +113,12 @@ def test_failures_are_named(make_rows: MakeRows) -> None:
     assert card["failures"] == {"reset": 1, "timeout": 1}
     assert card["statuses"] == {}
     assert card["error_pct"] == 100.0
+
+
+def test_production_is_null_until_somebody_counted(make_rows: MakeRows) -> None:
+    assert card_of(make_rows({}))["production"] is None
+    counted = Moment("done", 2.0, 4.0, production={"connections": 0, "refused": 12})
+    assert card_of(make_rows({}), moment=counted)["production"] == {"connections": 0, "refused": 12}
 
 
 def test_the_trace_is_accounted_for_without_its_examples() -> None:
