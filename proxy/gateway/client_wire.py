@@ -337,14 +337,14 @@ class ClientWire(asyncio.Protocol):
                     break
         finally:
             self._is_advancing = False
-        if self.is_full and self._state == _HEAD:
+        if self._held and (self.is_full or self._state == _BUSY):
             self.pause()
 
     def _go_on(self) -> None:
         """Ready for the next request, which may be here already."""
-        self._advance_or_fail()
-        if self._state == _HEAD and not self.is_full:
+        if not self.is_full:
             self.resume()
+        self._advance_or_fail()
 
     def _advance_or_fail(self) -> None:
         try:
@@ -430,6 +430,8 @@ class ClientWire(asyncio.Protocol):
             self._state = _BUSY
             if self._held:
                 self.pause()
+            else:
+                self.resume()
         if self.work is not None and (piece or is_last):
             self.work.take_body(piece, is_last=is_last)
 

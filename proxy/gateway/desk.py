@@ -116,7 +116,10 @@ class Desk:
                 ask = Ask(plan.scheme, plan.host, plan.port, "GET", "/")
                 name, ca_file = server_name_of(ask, plan.forward), to.ca_file
             place = Place(to.address, to.port, name, ca_file)
-            pool = plan.pool = self._pools.get(place) or Pool(place, self.limits)
+            pool = self._pools.get(place)
+            if pool is None:  # an empty one is false
+                pool = Pool(place, self.limits)
+            plan.pool = pool
             self._pools[place] = pool
         return pool
 

@@ -139,7 +139,10 @@ class Passage:
 
     def check(self, now: float) -> None:
         """Look whether the upstream still does something."""
-        if self._wire is None or self._client.is_full:
+        tripped = self._desk.switch.tripped
+        if tripped is not None:
+            self._fail(refuse("interlock", tripped))
+        elif self._wire is None or self._client.is_full:
             self._moved_at = now  # it waits for the dial, or for the client
         elif self._client.is_asked_for_body:
             return
@@ -224,8 +227,7 @@ class Passage:
         self._answer_headers = head.headers
         self._is_over = True
         start = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
-        tunnel = Tunnel(self._desk, self._client, wire, self._account, self._tell)
-        tunnel.mode = self.mode
+        tunnel = Tunnel(self._desk, self._client, wire, self._account, self._plan, self._tell)
         wire.change_owner(tunnel)
         self._client.begin_tunnel(tunnel, f"{start}{text}\r\n".encode("latin-1") + rest)
 

@@ -41,6 +41,7 @@ ROLES: Final = {
 _START: Final = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([\x21-\x7e]+) HTTP/1\.([01])")
 _BARE: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 _FIRST_BYTES: Final = re.compile(rb"[\x20-\x7e]*(?:\r|\r\n.*)?", re.DOTALL)
+_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64} ")
 _TUNNELS: Final = frozenset({"CONNECT", "TRACE", "PRI"})
 """TRACE would show the client the credentials that were injected."""
 _ORDINARY: Final = frozenset({"keep-alive", "close", "upgrade", "te", "http2-settings", ""})
@@ -246,7 +247,8 @@ def why_hopeless(data: bytes) -> tuple[str, str] | None:
     if _BARE.search(data):
         return "bad-request", "a line ends in a bare CR or LF"
     if not _FIRST_BYTES.fullmatch(data):
-        return "bad-request", "the request line has a control or a non-ASCII character"
+        rule = "bad-target" if _METHOD.match(data) else "bad-request"
+        return rule, "the request line has a control or a non-ASCII character"
     start, crlf, _ = data.partition(b"\r\n")
     text = start.decode("latin-1")
     if crlf and _START.fullmatch(text) is None:

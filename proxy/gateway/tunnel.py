@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from proxy.gateway.account import Account
 from proxy.gateway.answer_head import AnswerHead
 from proxy.gateway.lines import BadMessage
+from proxy.gateway.plan import Plan
 from proxy.gateway.upstream_wire import UpstreamWire
 from switchboard.decide import Refuse
-from switchboard.rules import SANDBOX, Mode
+from switchboard.rules import Mode
 
 if TYPE_CHECKING:
     from proxy.gateway.client_wire import ClientWire
@@ -33,6 +34,7 @@ class Tunnel:
         client: ClientWire,
         wire: UpstreamWire,
         account: Account,
+        plan: Plan,
         tell: Callable[[], None],
     ) -> None:
         self._desk = desk
@@ -40,9 +42,10 @@ class Tunnel:
         self._wire = wire
         self._account = account
         self._tell = tell
+        self._endpoint = plan.to.endpoint
         self._is_over = False
         self._moved_at = desk.now
-        self.mode: Mode = SANDBOX
+        self.mode: Mode = plan.mode
         desk.statistics.tunnels += 1
 
     def __repr__(self) -> str:
@@ -76,8 +79,9 @@ class Tunnel:
         self._client.hang_up()
 
     def check(self, now: float) -> None:
-        """Look whether anything still moves."""
-        if now - self._moved_at > self._desk.limits.tunnel_idle_s:
+        """Look whether anything still moves, and whether the rules still lead there."""
+        is_idle = now - self._moved_at > self._desk.limits.tunnel_idle_s
+        if is_idle or self._endpoint not in self._desk.switch.endpoints:
             self._close_upstream()
             self._client.hang_up()
 
