@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
@@ -34,6 +36,7 @@ from hms_esr.containment.plan import (
     Way,
     choose_listenings,
 )
+from hms_esr.containment.proof import JAIL, build_proof
 from hms_esr.containment.relay import Relay, Resolver, Traffic, serve_names, serve_tcp
 from hms_esr.containment.signals import block_signals, watch_signals
 from hms_esr.containment.surroundings import build_surroundings
@@ -42,15 +45,17 @@ from hms_esr.containment.ways_round import check_streams, folders_to_cover, sock
 from hms_esr.exits import USAGE
 from hms_esr.run_folder import home_folder
 from hms_esr.scratch import make_scratch
+from hms_esr.signing import KEY_FILE, PEM_VARIABLE, load_signer
 from hms_esr.voice import say
 from scenarios.rules_files import find_rules
+from scorecard.files import Losses, rfc3339, write_json
 from switchboard.errors import EsrError
 from switchboard.hosts import literal_address
+from switchboard.interlock import Signer
 from switchboard.rules import SANDBOX, Rules
 
 NOT_FOUND: Final = 127
 REFUSED: Final = ContainError.exit_code
-COPIED: Final = "interlock-{}-contain-{}-{}.json"
 
 
 class ContainUsageError(EsrError):
@@ -79,9 +84,10 @@ def contain_command(
     with ExitStack() as stack:
         folder = make_scratch("esr-contain-", stack)
         copy, frozen = freeze_rules(rules_file, variables, here, folder / "rules")
+        signer = load_signer(variables, here)  # before there is a jail, so that its key is hidden
         own = {name: text for name, text in variables.items() if name not in _NOT_FOR_DOORS}
         home = Home(folder, copy, here / record if record else None, own)
-        contained = _Contained(tuple(command), frozen, home, variables, here)
+        contained = _Contained(tuple(command), frozen, home, variables, here, signer)
         mask = stack.enter_context(block_signals())
         try:
             return asyncio.run(contained.run(mask))
@@ -132,12 +138,15 @@ class _Contained:
         home: Home,
         variables: Mapping[str, str],
         here: Path,
+        signer: Signer,
     ) -> None:
         self._command = command
         self._rules = rules
         self._home = home
         self._variables = variables
         self._here = here
+        self._signer = signer
+        self._canaries = choose_canaries(rules)
         self._has_proxy = importlib.util.find_spec("mitmproxy") is not None
         self._listenings = choose_listenings(_ports(rules), has_proxy=self._has_proxy)
         self._resolver = Resolver(DOOR)
@@ -146,7 +155,9 @@ class _Contained:
         self._line: WardenLine | None = None
         self._is_running = False
         self._task: asyncio.Task[Any] | None = None
-        self._no_route = 0
+        self._ended: Mapping[str, Any] = {}
+        """The warden's last words."""
+        self._way = ""
 
     async def run(self, mask: set[signal.Signals | int]) -> int:
         """Everything, in order; the exit code."""
@@ -187,6 +198,7 @@ class _Contained:
                 await line.close()
                 raise
             if said["event"] == "prepared":
+                self._way = way
                 for note in said["notes"]:
                     say(note)
                 return line
@@ -197,7 +209,7 @@ class _Contained:
     def _plan(self, way: Way) -> Plan:
         own = str(self._home.folder)
         covered = folders_to_cover(self._variables)
-        canaries = choose_canaries(self._rules)
+        canaries = self._canaries
         return Plan(
             way=way,
             command=self._command,
@@ -211,6 +223,7 @@ class _Contained:
             own=own,
             covered=covered,
             sockets=sockets_to_cover(covered),
+            hidden=key_files(self._variables, self._here),
         )
 
     async def _open_doors(self, before_exec: Callable[[], None], stack: AsyncExitStack) -> None:
@@ -275,7 +288,7 @@ class _Contained:
             return REFUSED
         if said["why"] is not None:
             say(said["why"])
-        self._no_route = said["no_route"]
+        self._ended = said
         return int(said["code"])
 
     async def _watch(self, door: Door) -> None:
@@ -295,25 +308,43 @@ class _Contained:
         return found[0].read_text(encoding="ascii")
 
     def _settle(self) -> None:
-        """Say what was refused; keep what the doors have signed."""
-        documents = {name: self._keep(name) for name in self._doors}
-        say(str(sum_up(documents, self._rules.endpoints(SANDBOX), self._no_route)))
+        """Say what was refused, and keep what is signed."""
+        no_route = self._ended.get("no_route", 0)
+        documents = {name: self._read(name) for name in self._doors}
+        say(str(sum_up(documents, self._rules.endpoints(SANDBOX), no_route)))
+        if not self._ended:
+            return  # the jail did not hold, or its warden cannot say whether it did
+        start = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        proof = build_proof(
+            run_id=f"CONTAIN-{start}",
+            rules=self._rules,
+            canaries=self._canaries,
+            rounds=self._ended["rounds"],
+            no_route=no_route,
+            way=self._way,
+            written=rfc3339(time.time_ns()),
+            signer=self._signer,
+        )
+        kept = home_folder(self._variables, self._here) / "switchboard"
+        kept.mkdir(parents=True, exist_ok=True)
+        losses = Losses(say)
+        for name, document in {JAIL: proof, **documents}.items():
+            if document is not None:
+                write_json(kept / f"interlock-{start}-{name}.json", dict(document), losses)
 
-    def _keep(self, door: str) -> Mapping[str, Any] | None:
-        file = self._home.interlock(door)
+    def _read(self, door: str) -> Mapping[str, Any] | None:
         try:
-            data = file.read_bytes()
-            document: Mapping[str, Any] = orjson.loads(data)
+            document: Mapping[str, Any] = orjson.loads(self._home.interlock(door).read_bytes())
         except (OSError, orjson.JSONDecodeError):
             return None
-        kept = home_folder(self._variables, self._here) / "switchboard"
-        try:
-            kept.mkdir(parents=True, exist_ok=True)
-            name = COPIED.format(f"{datetime.now(UTC):%Y%m%d-%H%M%S}", os.getpid(), door)
-            (kept / name).write_bytes(data)
-        except OSError as error:
-            say(f"the interlock of the {door} door could not be kept: {error.strerror}")
         return document
+
+
+def key_files(variables: Mapping[str, str], here: Path) -> tuple[str, ...]:
+    """The files of keys that sign the interlock: no command may sign one."""
+    pem = variables.get(PEM_VARIABLE)
+    files = (home_folder(variables, here) / KEY_FILE, *((here / pem,) if pem else ()))
+    return tuple(map(str, files))
 
 
 def choose_canaries(rules: Rules) -> tuple[Canary, ...]:

@@ -58,6 +58,9 @@ def furnish(plan: Plan) -> list[str]:
     notes = [*_mount_proc()]
     for path in plan.sockets:
         _cover_socket(path)
+    for path in plan.hidden:
+        if Path(path).is_file():
+            kernel.mount("/dev/null", os.path.realpath(path), None, kernel.MS_BIND)
     for folder in plan.covered:
         if Path(folder).is_dir():
             _mount_empty(folder)

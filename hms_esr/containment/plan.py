@@ -68,6 +68,8 @@ class Plan:
     """Folders that are empty inside."""
     sockets: tuple[str, ...]
     """Unix sockets of this machine that lead nowhere inside."""
+    hidden: tuple[str, ...]
+    """Files that are empty inside: the keys that the interlock is signed with."""
 
     def to_bytes(self) -> bytes:
         """JSON in ASCII: names that are no UTF-8 are kept as they are."""
@@ -86,6 +88,7 @@ def parse_plan(data: bytes) -> Plan:
             "denied_hosts": tuple(value["denied_hosts"]),
             "covered": tuple(value["covered"]),
             "sockets": tuple(value["sockets"]),
+            "hidden": tuple(value["hidden"]),
         }
     )
 

@@ -19,7 +19,9 @@ LEADING_OUT: Final = (
 )  # fmt: skip
 """They name sockets that lead nowhere inside: without them, a client says so at once."""
 OTHER_AUTHORITIES: Final = ("SSL_CERT_DIR",)
-OURS: Final = ("ESR_TOKEN", "ESR_RULES", "ESR_MODE_FILE")
+OURS: Final = (
+    "ESR_TOKEN", "ESR_RULES", "ESR_MODE_FILE", "ESR_INTERLOCK_KEY", "ESR_INTERLOCK_ED25519",
+)  # fmt: skip
 
 
 def build_surroundings(

@@ -86,6 +86,7 @@ class _First:
         self._heard = heard
         self._command: int | None = None
         self._no_route_before = 0
+        self._rounds = 0
 
     def run(self) -> int:
         """Do what the supervisor says until the command, or the supervisor, is gone."""
@@ -153,7 +154,14 @@ class _First:
 
     def _end(self, code: int, why: str | None = None) -> None:
         no_route = count_no_route() - self._no_route_before
-        _tell(self._control, event="ended", code=code, why=why, no_route=no_route)
+        _tell(
+            self._control,
+            event="ended",
+            code=code,
+            why=why,
+            no_route=no_route,
+            rounds=self._rounds,
+        )
 
     def _is_still_shut(self) -> bool:
         before = count_no_route()
@@ -164,6 +172,7 @@ class _First:
         return not ways_out
 
     def _ways_out(self) -> list[str]:
+        self._rounds += 1
         return find_ways_out(self._plan.canaries, self._plan.denied_hosts)
 
 

@@ -29,8 +29,10 @@ from hms_esr.containment.plan import (
     choose_listenings,
     parse_plan,
 )
+from hms_esr.containment.proof import build_proof
 from hms_esr.containment.surroundings import build_surroundings
 from hms_esr.containment.ways_round import folders_to_cover, parse_unix_table
+from switchboard.interlock import HmacKey, check_document
 from switchboard.rules import Rules
 
 OWN = "/tmp/esr-contain-1"  # a name only
@@ -57,6 +59,7 @@ def a_plan(command: tuple[str, ...], environment: Mapping[str, str]) -> Plan:
         own=OWN,
         covered=("/run",),
         sockets=("/tmp/.X11-unix/X0",),
+        hidden=("/home/u/.esr/interlock.key",),
     )
 
 
@@ -177,6 +180,28 @@ def test_last_words(tmp_path: Path, text: str, words: str) -> None:
     log = tmp_path / "log"
     log.write_text(text, encoding="utf-8")
     assert last_words(log) == words
+
+
+def test_what_the_jail_proves_is_signed_and_sound() -> None:
+    rules = Rules((), "r", deny_hosts=("*.hms.gov",), digest="d")
+    key = HmacKey(b"k" * 32)
+    document = build_proof(
+        run_id="CONTAIN-1",
+        rules=rules,
+        canaries=choose_canaries(rules),
+        rounds=2,
+        no_route=3,
+        way="root",
+        written="2020-03-15T09:30:00.250Z",
+        signer=key,
+    )
+    assert check_document(document, [key]) == []
+    assert document["attempts_refused"] == 3
+    assert [each["target"] for each in document["canaries"]["results"]] == [
+        "192.0.2.1:443",
+        "[2001:db8::1]:443",
+        "esr-canary.hms.gov:443",
+    ]
 
 
 def row(address: str, port: int, count: int) -> dict[str, Any]:

@@ -171,6 +171,11 @@ def secret() -> str:
     return "out" if "ESR_SVC_TOKEN" in os.environ else "no"
 
 
+def signing_key() -> str:
+    key = Path(os.environ["ESR_HOME"]) / "interlock.key"
+    return "out" if key.read_bytes() else "no"
+
+
 def other_processes() -> str:
     return "no" if max(seen()) < 100 else "out"
 
@@ -204,6 +209,7 @@ WAYS: dict[str, Callable[[], str]] = {
     "the first process killed": kill_the_first,
     "other processes": other_processes,
     "a secret of the doors": secret,
+    "the key of the interlock": signing_key,
 }
 
 

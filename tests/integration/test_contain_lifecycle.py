@@ -241,5 +241,5 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert list(temporary.iterdir()) == []
     kept = sorted(file.name for file in (tmp_path / "home/switchboard").iterdir())
-    assert len(kept) == 3
+    assert len(kept) == 4
     assert kept[0].startswith("interlock-")
