@@ -191,6 +191,19 @@ def runs_show(
     _exit(lambda: show_command(run, json_file=json_file))
 
 
+@runs_app.command("verify")
+def runs_verify(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's id, latest, or an interlock file.")
+    ],
+    json_file: Json = None,
+) -> None:
+    """Check what a run's signed interlock says: nobody changed it, nor the files beside it."""
+    from hms_esr.verify import verify_command
+
+    _exit(lambda: verify_command(run, json_file))
+
+
 @app.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,

@@ -129,6 +129,7 @@ def proxy(
         typer.Option(metavar="ADDRESS", help="With --mode dns: the address of every name."),
     ] = None,
     interlock: Interlock = None,
+    seed: Annotated[int, typer.Option(help="Decides what stubs in place draw.")] = 0,
 ) -> None:
     """Run the door for clients that cannot be configured, and for their TLS."""
     from hms_esr.proxy_command import proxy_command
@@ -136,7 +137,7 @@ def proxy(
     _exit(
         lambda: proxy_command(
             mode=mode, listen=listen, rules=rules, record=record, mode_file=mode_file,
-            ca_dir=ca_dir, answer=answer, interlock=interlock,
+            ca_dir=ca_dir, answer=answer, interlock=interlock, seed=seed,
         )
     )  # fmt: skip
 
