@@ -32,6 +32,9 @@ _HEAD, _LENGTH, _CHUNKS, _TO_THE_END, _TUNNEL = range(5)
 class Owner(Protocol):
     """Who is told about the answer on a connection."""
 
+    is_sent: bool
+    """The whole request was given to the connection."""
+
     def on_answer(self, head: AnswerHead, length: int, piece: bytes, *, is_last: bool) -> None:
         """The head of the answer, and what of its body came with it."""
 
