@@ -1,12 +1,13 @@
 """What the README tells a newcomer to type is typed here, in its order, in one folder.
 
 Every line of every ```console block is dealt with by name: `esr...` lines run as installed, only
-shorter; `make` lines must name a target; `docker` lines must fit the Dockerfile. A line of any
-other kind fails, so nothing in the README goes unread.
+shorter, doors until they are ready; `make` lines must name a target; `docker` lines must fit the
+Dockerfile. A line of any other kind fails, so nothing in the README goes unread.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -39,11 +40,15 @@ ACCESS_LOG = """\
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line that starts with `$ `: its words, and the exit code it promises."""
+    """One line that starts with `$ `: its words, and the exit code it promises.
+
+    variables: those set before the command, as in `ESR_SVC_TOKEN=sandbox esr ...`.
+    """
 
     text: str
     words: tuple[str, ...]
     exits: int
+    variables: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -53,13 +58,21 @@ class Line:
         return self.words[0]
 
     @property
+    def is_door(self) -> bool:
+        """It goes on until it is told to stop."""
+        return self.command == "esr" and self.words[1:2] in [("gateway",), ("proxy",)]
+
+    @property
     def is_replay(self) -> bool:
         return self.command == "esr-replay" or self.words[1:2] in [("replay",), ("start",)]
 
 
 def parse_line(text: str) -> Line:
     promised = re.search(r"#\s*exits (\d+)", text)
-    return Line(text, tuple(shlex.split(text, comments=True)), int(promised[1]) if promised else 0)
+    words = shlex.split(text, comments=True)
+    variables = [*itertools.takewhile(lambda word: re.match(r"[A-Z_]+=", word), words)]
+    exits = int(promised[1]) if promised else 0
+    return Line(text, tuple(words[len(variables) :]), exits, tuple(variables))
 
 
 def console_lines(page: str) -> list[Line]:
@@ -89,12 +102,44 @@ def free_port() -> int:
 
 def run(line: Line, folder: Path) -> subprocess.CompletedProcess[str]:
     words = shortened(line.words, free_port()) if line.is_replay else list(line.words)
-    script = Path(sys.executable).parent / words[0]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ESR_")}
     return subprocess.run(
-        [str(script), *words[1:]], cwd=folder, env={**clean, "NO_COLOR": "1"}, timeout=TIMEOUT_S,
+        [script(words[0]), *words[1:]], cwd=folder, env=environment(line), timeout=TIMEOUT_S,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def run_door(line: Line, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Until it is ready, then SIGTERM; on a free port, for the README's may be taken."""
+    words = list(line.words)
+    words[words.index("--listen") + 1] = "127.0.0.1:0"
+    with subprocess.Popen(
+        [script(words[0]), *words[1:]], cwd=folder, env=environment(line), text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as door:  # fmt: skip
+        assert door.stdout is not None
+        ready = door.stdout.readline()
+        door.terminate()
+        said, errors = door.communicate(timeout=TIMEOUT_S)
+    assert re.fullmatch(r"ready 127\.0\.0\.1:[0-9]+\n", ready), f"{line}\n{errors}"
+    assert said == ""
+    return subprocess.CompletedProcess(words, door.returncode, ready, errors)
+
+
+def script(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def environment(line: Line) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ESR_")}
+    named = (word.partition("=") for word in line.variables)
+    return {**clean, "NO_COLOR": "1", **{name: value for name, _, value in named}}
+
+
+def rules_of(page: str) -> str:
+    """The rules file that the README shows."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (rules,) = [block for block in blocks if block.startswith("# switchboard.yml")]
+    return str(rules)
 
 
 LINES = console_lines(README)
@@ -103,10 +148,11 @@ LINES = console_lines(README)
 def test_esr_lines_do_what_the_readme_says(tmp_path: Path) -> None:
     """In order and in one folder: `esr runs` shows the runs of the lines before it."""
     (tmp_path / "access.log").write_text(ACCESS_LOG)
+    (tmp_path / "switchboard.yml").write_text(rules_of(README))
     lines = [line for line in LINES if line.command in SCRIPTS]
     assert lines
     for line in lines:
-        ran = run(line, tmp_path)
+        ran = run_door(line, tmp_path) if line.is_door else run(line, tmp_path)
         # Whether this machine was quiet enough for a faithful replay is not the README's promise.
         allowed = {line.exits, VOID} if line.is_replay and line.exits == PASS else {line.exits}
         assert ran.returncode in allowed, f"{line}\n{ran.stdout}\n{ran.stderr}"
