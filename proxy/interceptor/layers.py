@@ -39,7 +39,7 @@ def choose_layer(context: Context, data: bytes) -> Layer | None:
     if starts_like_tls_record(data):
         # A proxy reached by TLS would be one more name to agree on; nobody needs it here.
         return None if is_first or _is_in_tls(context) else ClientTLSLayer(context)
-    if context.client.alpn is not None and context.client.alpn not in _HTTP_ALPNS:
+    if context.client.alpn and context.client.alpn not in _HTTP_ALPNS:
         return None
     is_http2 = _is_in_tls(context) and context.client.alpn == b"h2"
     if not is_http2 and not _METHOD.match(data):

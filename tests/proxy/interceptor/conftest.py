@@ -1,0 +1,34 @@
+"""One certificate authority for all tests, and which mitmproxy they ran on."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+with warnings.catch_warnings():
+    # mitmproxy calls its parser by old names while it is imported.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from proxy.interceptor.ca import prepare_ca
+    from proxy.interceptor.master import VERSION
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What mitmproxy does with OpenSSL is deprecated; raised inside it, that would be an error."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))
+
+
+@pytest.fixture(scope="session")
+def ca_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("interceptor-ca")
+    prepare_ca(folder)
+    return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"the interceptor was tested on mitmproxy {VERSION}")
