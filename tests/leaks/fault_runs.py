@@ -1,0 +1,258 @@
+"""Faults in our own code, one function at a time: each is made to raise, to hang, to kill.
+
+Which functions a request passes is found out by asking the door itself: it writes them down while
+probes go through. Then each of them fails while the same probes go through again. Whatever fails,
+production hears nothing and the sandbox never hears a credential of production's.
+Read next: `faults/hooks.py` (how a function is made to fail).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tests.leaks.doors import Door
+from tests.leaks.faults.hooks import CONTROL_BYTES, Control
+from tests.leaks.lanes import LANES, DoorRefusedError, Lane
+from tests.leaks.places import MARK
+from tests.leaks.wire import Answer, Stream
+
+if TYPE_CHECKING:
+    from tests.leaks.runner import World
+
+SILENCE_S: Final = 1.0
+"""How long a door that fails may say nothing before the client goes away."""
+HEALTHY_S: Final = 10.0
+LANES_OF: Final = {
+    "gateway": ("gateway",),
+    "forward": ("forward", "forward-connect-tls"),
+    "reverse": ("reverse",),
+    "socks5": ("socks5",),
+    "transparent": ("transparent",),
+    "asgi": ("asgi",),
+    "wsgi": ("wsgi",),
+}
+# What must be among the functions that were hit: else the probes went past the guard.
+_CORE: Final = ("switchboard.decide:decide", "switchboard.switch:Switch.decide")
+_INTERCEPTOR: Final = (
+    *_CORE,
+    "switchboard.seal:check_dial",
+    "switchboard.edit_request:edit_request",
+    "switchboard.edit_answer:edit_answer",
+    "proxy.interceptor.router:Router.requestheaders",
+    "proxy.interceptor.router:Router.server_connect",
+    "proxy.interceptor.router:Router.responseheaders",
+    "proxy.interceptor.guard:Guard.server_connect",
+    "proxy.interceptor.guard:Guard.check",
+    "proxy.interceptor.doorway:Doorway.next_layer",
+    "proxy.interceptor.doorway:Doorway.client_connected",
+)
+MUST_HIT: Final = {
+    "gateway": (
+        *_CORE,
+        "switchboard.seal:check_dial",
+        "switchboard.edit_request:own_headers",
+        "switchboard.edit_request:kept_headers",
+        "switchboard.edit_answer:edit_answer",
+        "proxy.gateway.dialler:Dialler.dial",
+    ),
+    "forward": (*_INTERCEPTOR, "proxy.interceptor.doorway:Doorway.http_connect"),
+    "reverse": _INTERCEPTOR,
+    "socks5": _INTERCEPTOR,
+    "transparent": _INTERCEPTOR,
+    "asgi": ("switchboard.edit_request:edit_request", "switchboard.edit_answer:edit_answer"),
+    "wsgi": ("switchboard.edit_request:edit_request", "switchboard.edit_answer:edit_answer"),
+}
+DECIDING: Final = frozenset(
+    {
+        *_CORE,
+        "switchboard.seal:check_dial",
+        "switchboard.edit_request:edit_request",
+        "switchboard.edit_request:own_headers",
+        "switchboard.edit_request:kept_headers",
+        "proxy.interceptor.router:Router.requestheaders",
+        "proxy.interceptor.router:Router.server_connect",
+        "proxy.interceptor.guard:Guard.server_connect",
+        "proxy.interceptor.guard:Guard.check",
+        "proxy.interceptor.doorway:Doorway.next_layer",
+        "proxy.gateway.dialler:Dialler.dial",
+    }
+)
+"""Where one of these raises, not even the sandbox is asked for anything."""
+
+
+@dataclass
+class FaultReport:
+    """What came of all faults of one kind in one door."""
+
+    faults: list[str] = field(default_factory=list)
+    injected: int = 0
+    """How many functions failed while a request passed them."""
+    silent: list[str] = field(default_factory=list)
+    """After which the client got neither an answer nor an end of the connection."""
+    restarts: int = 0
+    names: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Probe:
+    """One request on its way."""
+
+    is_for_production: bool
+    lane: str
+    stream: Stream | None = None
+    answer: Answer | None = None
+    is_refused: bool = False
+
+
+class FaultRuns:
+    """One door with a control file, started again whenever a fault has broken it."""
+
+    def __init__(self, world: World, door: str, kind: str) -> None:
+        self.report = FaultReport()
+        self._world = world
+        self._name = door
+        self._kind = kind
+        self._lanes = [LANES[name] for name in LANES_OF[door]]
+        self._number = 0
+        path = Path(world.folder, f"control-{door}-{kind}")
+        path.write_bytes(bytes(CONTROL_BYTES))
+        self._control = Control(path)
+        self._env = {"ESR_LEAKS_CONTROL": str(path)}
+        self._door = self._start()
+
+    def _start(self) -> Door:
+        return self._world.start(self._name, self._env)
+
+    def run(self) -> None:
+        """Find the functions, then break each."""
+        self._settle("the start")
+        self._control.set("trace", "")
+        for _ in self._probes():
+            pass
+        found = self._control.traced()
+        self._control.clear()
+        missing = set(MUST_HIT[self._name]) - set(found)
+        self._must(not missing, f"the probes did not pass {sorted(missing)}, but {found}")
+        names = found if self._kind != "kill" else list(MUST_HIT[self._name])
+        self._settle("the trace")
+        for name in names:
+            self._break(name)
+        self._control.clear()
+        self._door.kill()
+
+    def _must(self, is_so: object, otherwise: str) -> None:
+        if not is_so:
+            self.report.faults.append(otherwise)
+
+    def _break(self, name: str) -> None:
+        """Send the probes while this function fails."""
+        self._world.contacts()
+        self._world.sandbox.take()
+        self._control.set(self._kind, name)
+        has_hit = False
+        for probe in self._probes():
+            has_hit = has_hit or self._control.hits > 0
+            self._judge(name, probe)
+            if self._kind == "hang":
+                self._control.set(self._kind, name)
+            elif self._kind == "kill" and has_hit:
+                break
+        self._control.clear()
+        if has_hit:
+            self.report.injected += 1
+            self.report.names.append(name)
+        self._settle(name)
+
+    def _judge(self, name: str, probe: _Probe) -> None:
+        what = f"{self._kind} in {name}, {probe.lane}"
+        seen = self._world.sandbox.take()
+        answer = probe.answer
+        contacts = self._world.contacts()
+        self._must(not contacts, f"{what}: PRODUCTION WAS REACHED: {contacts}")
+        self._must(not seen.secrets, f"{what}: the sandbox saw credentials of production")
+        self._must(not answer or not answer.is_from_production, f"{what}: production answered")
+        if probe.is_for_production:
+            self._must(not seen.requests, f"{what}: a request for production was forwarded")
+            is_refused = answer is None or answer.is_refusal
+            self._must(is_refused, f"{what}: a request for production was answered: {answer}")
+        elif name in DECIDING and self._kind != "hang" and self._control.hits:
+            self._must(not seen.requests, f"{what}: forwarded although deciding failed")
+
+    def _probes(self) -> Iterator[_Probe]:
+        """Each with hosts of its own, so that nothing is remembered from the one before."""
+        for lane in self._lanes:
+            for is_for_production in (False, True):
+                self._number += 1
+                host = f"p{self._number}.hms.{'gov' if is_for_production else 'example'}"
+                probe = _Probe(is_for_production, lane.name)
+                try:
+                    self._send(lane, host, probe)
+                finally:
+                    if probe.stream is not None:
+                        probe.stream.close()
+                yield probe
+
+    def _send(self, lane: Lane, host: str, probe: _Probe) -> None:
+        try:
+            stream = probe.stream = lane.open(self._door.address, host, timeout_s=SILENCE_S)
+        except DoorRefusedError as error:
+            probe.answer, probe.is_refused = error.answer, True
+            return
+        lines = [
+            f"POST {lane.target(host, '/early')} HTTP/1.1", f"Host: {host}",
+            f"Authorization: Bearer {MARK}", f"Cookie: sid={MARK}", f"X-Note: {host}",
+            "Content-Length: 3", "", "abc",
+        ]  # fmt: skip
+        stream.send("\r\n".join(lines).encode())
+        probe.answer = self._listen(stream)
+        if probe.answer is None and not stream.is_over:
+            self.report.silent.append(f"{self._control.name} on {lane.name}")
+
+    def _listen(self, stream: Stream) -> Answer | None:
+        """The answer; where the door hangs, let it go on once that is certain."""
+        deadline = time.monotonic() + SILENCE_S
+        while time.monotonic() < deadline and not stream.is_over:
+            answer = stream.answer(0.02)
+            if answer is not None:
+                return answer
+            if self._kind == "hang" and self._control.hits:
+                self._control.clear()
+        return None
+
+    def _settle(self, name: str) -> None:
+        """Have a door that works again, started anew where it must be."""
+        if self._door.is_alive and self._is_healthy():
+            return
+        self.report.restarts += 1
+        self._door.kill()
+        contacts = self._world.contacts()
+        self._must(not contacts, f"{name}: PRODUCTION WAS REACHED afterwards: {contacts}")
+        self._door = self._start()
+
+    def _is_healthy(self) -> bool:
+        """Whether requests for the sandbox are answered again; a door may take a moment."""
+        deadline = time.monotonic() + HEALTHY_S
+        lane = self._lanes[0]
+        while time.monotonic() < deadline and self._door.is_alive:
+            probe = _Probe(is_for_production=False, lane=lane.name)
+            self._number += 1
+            self._send(lane, f"h{self._number}.hms.example", probe)
+            if probe.stream is not None:
+                probe.stream.close()
+            answer = probe.answer
+            if answer is not None and answer.is_from_sandbox:
+                return True
+            if answer is not None and answer.refused_by == "interlock":
+                return False
+        return False
+
+
+def run_faults(world: World, door: str, kind: str) -> FaultReport:
+    """Every fault of one kind in one door."""
+    runs = FaultRuns(world, door, kind)
+    runs.run()
+    return runs.report

@@ -1,0 +1,25 @@
+"""Our own code failing, one function at a time, while requests go through it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.leaks.fault_runs import LANES_OF
+from tests.leaks.session import TALLY, Runner
+
+
+@pytest.mark.parametrize("kind", ["raise", "hang", "kill"])
+@pytest.mark.parametrize("door", LANES_OF)
+def test_nothing_reaches_production_when_our_own_code_fails(
+    runner: Runner, door: str, kind: str, is_guarded: bool
+) -> None:
+    if not is_guarded:
+        pytest.skip("there is no guard to fail")
+    told = runner.ask(do="faults", door=door, kind=kind)
+    if "missing" in told:
+        TALLY.missing[door] = told["missing"]
+        pytest.skip(f"the {door} door is not there: {told['missing'][-300:]}")
+    TALLY.faults += told["injected"]
+    TALLY.doors.add(door)
+    assert not told["faults"], "\n".join(told["faults"])
+    assert told["injected"]
