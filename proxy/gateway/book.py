@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from proxy.gateway.plan import Plan
+from proxy.gateway.plan import Plan, Ready
 from proxy.gateway.request_head import RequestHead
 from switchboard.decide import (
     Ask,
@@ -26,7 +26,7 @@ from switchboard.edit_request import MissingSecretError
 from switchboard.rules import LIVE, Mode, Rules
 from switchboard.switch import Switch
 
-_MOST_HOSTS: Final = 4_096
+_MOST_HOSTS: Final = 512
 _PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,255}(?::[0-9]{1,5})?")
 
 
@@ -56,6 +56,7 @@ class Book:
         self.mode: Mode = mode
         self._hop = hop
         self._whole_hosts: dict[tuple[str, str], Plan] = {}
+        self._ready: Ready = {}
         self._plans: dict[tuple[str, str, int, str], Plan] = {}
 
     def is_current(self, switch: Switch) -> bool:
@@ -94,12 +95,13 @@ class Book:
         plan = self._plans.get(key)
         if plan is None:
             try:
-                plan = Plan(ask, forward, rules, self.secrets, self._hop)
+                plan = Plan(ask, forward, rules, self.secrets, self._hop, self._ready)
             except MissingSecretError as error:
                 return refuse("no-rules", str(error))
             if len(self._plans) >= _MOST_HOSTS:
                 self._plans.clear()
                 self._whole_hosts.clear()
+                self._ready.clear()
             self._plans[key] = plan
             if _PLAIN_HOST.fullmatch(asked_host) and host_is_constant(rules, ask.host):
                 self._whole_hosts[ask.scheme, asked_host] = plan

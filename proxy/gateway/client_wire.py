@@ -13,26 +13,25 @@ import socket
 import struct
 from math import inf
 from time import time_ns
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
+from proxy.gateway.bodies import Backlog, BodyReader, check_size
 from proxy.gateway.book import StubWay
-from proxy.gateway.chunks import ChunkDecoder
 from proxy.gateway.lines import BadMessage
 from proxy.gateway.passage import Passage
 from proxy.gateway.plan import Plan
 from proxy.gateway.readers import Pair, with_pair
 from proxy.gateway.refusals import refusal_bytes
 from proxy.gateway.request_head import (
-    CHUNKED,
     END,
     RequestHead,
     why_hopeless,
 )
 from proxy.gateway.stub_passage import StubPassage
 from proxy.gateway.tls import why_mismatch
+from proxy.gateway.work import Work
 from switchboard.decide import Refuse, refuse
 from switchboard.exchange import Refusal
-from switchboard.rules import Mode
 
 if TYPE_CHECKING:
     from proxy.gateway.desk import Desk
@@ -42,48 +41,19 @@ _HEAD, _BODY, _BUSY, _TUNNEL, _CLOSING = range(5)
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
-class Work(Protocol):
-    """What a connection is busy with."""
-
-    mode: Mode
-
-    def take_body(self, piece: bytes, *, is_last: bool) -> None:
-        """More from the client."""
-
-    def on_client_gone(self) -> None:
-        """The client closed the connection."""
-
-    def on_client_full(self) -> None:
-        """The client takes no more for now."""
-
-    def on_client_ready(self) -> None:
-        """It takes more again."""
-
-    def cut(self, refusal: Refuse) -> None:
-        """End it now."""
-
-    def check(self, now: float) -> None:
-        """Look after its timeouts."""
-
-
 class ClientWire(asyncio.Protocol):
     """A client's connection."""
 
     __slots__ = (
-        "_body_bytes",
-        "_body_since",
+        "_backlog",
+        "_body",
         "_bound_host",
-        "_chunks",
         "_desk",
-        "_full_bytes",
-        "_full_since",
         "_has_eof",
         "_held",
         "_is_advancing",
         "_is_in_head",
         "_is_paused",
-        "_left",
-        "_seen_bytes",
         "_server_name",
         "_state",
         "_transport",
@@ -99,13 +69,8 @@ class ClientWire(asyncio.Protocol):
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._state = _HEAD
         self._held = b""
-        self._left = 0
-        self._chunks: ChunkDecoder | None = None
-        self._body_bytes = 0
-        self._seen_bytes = 0
-        self._body_since = 0.0
-        self._full_since = 0.0
-        self._full_bytes = 0
+        self._body: BodyReader | None = None
+        self._backlog: Backlog | None = None
         self._has_eof = False
         self._is_advancing = False
         self._is_in_head = False
@@ -181,14 +146,14 @@ class ClientWire(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client takes less than it is sent."""
         self.is_full = True
-        self._full_since = self._desk.now
-        self._full_bytes = self._transport.get_write_buffer_size()
+        self._note_backlog()
         if self.work is not None:
             self.work.on_client_full()
 
     def resume_writing(self) -> None:
         """It caught up."""
         self.is_full = False
+        self._backlog = None
         if self.work is not None:
             self.work.on_client_ready()
         elif self._state == _HEAD:
@@ -281,7 +246,8 @@ class ClientWire(asyncio.Protocol):
         """Take more again."""
         if self._is_paused and not self._transport.is_closing():
             self._is_paused = False
-            self._body_since = self._desk.now
+            if self._body is not None:
+                self._body.wait_anew(self._desk.now)
             self._transport.resume_reading()
 
     @property
@@ -294,14 +260,17 @@ class ClientWire(asyncio.Protocol):
     def check(self, now: float) -> None:
         """Look after the timeouts of this connection."""
         state = self._state
-        if self.is_full and not self._is_drained_a_bit(now):
+        if self._is_stuck(now):
             self._drop_work()
             self.cut_off()
         elif state == _CLOSING:
-            if not self.is_full:
+            # What was written must reach a slow client, however long the linger is.
+            if self._transport.get_write_buffer_size():
+                self._note_backlog()
+            else:
                 self._transport.abort()
         elif self.work is not None:
-            if self.is_asked_for_body and self._is_body_late(now):
+            if self.is_asked_for_body and self._body is not None and self._body.is_late(now):
                 self._fail(refuse("timeout", "the body came too slowly"))
             else:
                 self.work.check(now)
@@ -414,18 +383,18 @@ class ClientWire(asyncio.Protocol):
         if not length:
             self._held = rest
             return b"", True
-        self._body_bytes = self._seen_bytes = 0
-        self._body_since = self._desk.now
-        if length == CHUNKED:
-            self._chunks = ChunkDecoder()
-        else:
-            self._check_size(length)
-            self._chunks = None
-            self._left = length
-        return self._read_body(rest)
+        limits = self._desk.limits
+        if length == len(rest):
+            check_size(length, limits)
+            return rest, True  # by far the most common
+        self._body = BodyReader(length, limits, self._desk.now)
+        return self._read_body(self._body, rest)
 
     def _take_body(self, data: bytes) -> None:
-        piece, is_last = self._read_body(data)
+        body = self._body
+        if body is None:
+            return
+        piece, is_last = self._read_body(body, data)
         if is_last:
             self._state = _BUSY
             if self._held:
@@ -435,33 +404,13 @@ class ClientWire(asyncio.Protocol):
         if self.work is not None and (piece or is_last):
             self.work.take_body(piece, is_last=is_last)
 
-    def _read_body(self, data: bytes) -> tuple[bytes, bool]:
+    def _read_body(self, body: BodyReader, data: bytes) -> tuple[bytes, bool]:
         """The body's next piece, and whether it is the last; what is behind it is held."""
-        chunks = self._chunks
-        if chunks is not None:
-            self._seen_bytes += len(data)
-            piece = chunks.feed(data)
-            self._body_bytes += len(piece)
-            self._check_size(self._body_bytes)
-            if chunks.is_done:
-                self._held = chunks.rest
-                self._chunks = None
-                return piece, True
-            return piece, False
-        self._seen_bytes += len(data)
-        left = self._left
-        self._left = left - len(data)
-        if self._left > 0:
-            return data, False
-        if self._left < 0:
-            self._held = data[left:]
-            return data[:left], True
-        return data, True
-
-    def _check_size(self, size_bytes: int) -> None:
-        most_bytes = self._desk.limits.max_body_bytes
-        if most_bytes is not None and size_bytes > most_bytes:
-            raise BadMessage("body-too-large", f"over {most_bytes:,} bytes")
+        piece = body.feed(data)
+        if body.is_done:
+            self._held = body.rest
+            self._body = None
+        return piece, body.is_done
 
     # Ending.
 
@@ -482,22 +431,16 @@ class ClientWire(asyncio.Protocol):
         if work is not None:
             work.on_client_gone()
 
-    def _is_body_late(self, now: float) -> bool:
-        limits = self._desk.limits
-        if now - self._body_since < limits.body_timeout_s:
-            return False
-        is_late = self._seen_bytes < limits.min_body_bytes
-        self._body_since, self._seen_bytes = now, 0
-        return is_late
+    def _note_backlog(self) -> None:
+        if self._backlog is None:
+            self._backlog = Backlog(self._transport.get_write_buffer_size(), self._desk.now)
 
-    def _is_drained_a_bit(self, now: float) -> bool:
-        """False when the client took nothing for too long."""
-        left_bytes = self._transport.get_write_buffer_size()
-        if left_bytes < self._full_bytes:
-            self._full_since, self._full_bytes = now, left_bytes
-        elif left_bytes > self._full_bytes:
-            self._full_bytes = left_bytes
-        return now - self._full_since <= self._desk.limits.write_timeout_s
+    def _is_stuck(self, now: float) -> bool:
+        """True when the client took nothing of what was written for too long."""
+        if self._backlog is None:
+            return False
+        waiting_bytes = self._transport.get_write_buffer_size()
+        return self._backlog.is_stuck(waiting_bytes, now, self._desk.limits.write_timeout_s)
 
     def _close(self) -> None:
         self._state = _CLOSING

@@ -119,8 +119,10 @@ class Passage:
 
     def on_client_gone(self) -> None:
         """Nobody wants the answer any more."""
+        has_reached = self._wire is not None
         self._end()
-        self._tell()
+        if has_reached:
+            self._tell()
 
     def on_client_full(self) -> None:
         """The client is slower than the upstream."""

@@ -32,7 +32,8 @@ from switchboard.edit_request import (
 from switchboard.headers import is_token
 from switchboard.rules import LIVE, SANDBOX, Mode, Rules
 
-_REMEMBERED: Final = 2_048
+_REMEMBERED: Final = 512
+_MOST_READY: Final = 2_048
 _LONGEST: Final = 256
 # A body whose links are mapped must come readable and whole, and is another one afterwards.
 _NOT_ASKED: Final = frozenset({"accept-encoding", "if-range", "range"})
@@ -42,14 +43,26 @@ _NOT_TOLD: Final = frozenset(
     {"accept-ranges", "content-digest", "content-md5", "digest", "etag", "repr-digest"}
 )
 
+Ready = dict[tuple["Plan", "RequestHead | AnswerHead"], bytes]
+"""Heads by what they are made from."""
+
 
 class Plan:
     """How requests by one route to one host are built, and their answers."""
 
     def __init__(
-        self, ask: Ask, forward: Forward, rules: Rules, secrets: Mapping[str, str], hop: str
+        self,
+        ask: Ask,
+        forward: Forward,
+        rules: Rules,
+        secrets: Mapping[str, str],
+        hop: str,
+        ready: Ready | None = None,
     ) -> None:
-        """Raises MissingSecretError when an injected credential has no value."""
+        """ready: shared by all plans, so that it is bounded however many hosts there are.
+
+        Raises MissingSecretError when an injected credential has no value.
+        """
         self._ask = ask
         self.rules = rules
         self._secrets = secrets
@@ -69,8 +82,7 @@ class Plan:
         self._request_lines: dict[str, str] = {}
         self._answer_lines: dict[str, str] = {}
         self._dropped: set[str] = set()
-        self._ready_requests: dict[RequestHead, bytes] = {}
-        self._ready_answers: dict[AnswerHead, bytes] = {}
+        self._ready: Ready = {} if ready is None else ready
         self.drops_set_aside = not forward.is_live and SET_ASIDE not in rules.keep.headers
         """An Authorization of the client changes nothing in what is sent."""
         if not forward.is_live:
@@ -96,21 +108,21 @@ class Plan:
 
     def ready_request(self, head: RequestHead) -> bytes | None:
         """The whole head that is sent for this one, if it was remembered."""
-        return self._ready_requests.get(head)
+        return self._ready.get((self, head))
 
     def keep_request(self, head: RequestHead, data: bytes) -> None:
         """Remember what a head becomes that is itself remembered."""
         if head.is_shared:
-            _remember(self._ready_requests, head, data)
+            _remember(self._ready, (self, head), data, _MOST_READY)
 
     def ready_answer(self, head: AnswerHead) -> bytes | None:
         """What the head becomes for a client of HTTP/1.1 that keeps its connection."""
-        return self._ready_answers.get(head)
+        return self._ready.get((self, head))
 
     def keep_answer(self, head: AnswerHead, data: bytes) -> None:
         """Remember what an answer's head becomes that is itself remembered."""
         if head.is_shared and not self.forward.is_live:
-            _remember(self._ready_answers, head, data)
+            _remember(self._ready, (self, head), data, _MOST_READY)
 
     def target_of(self, target: str) -> str:
         """What to ask the destination for. Only for a target that `ask_of` has found sound."""
@@ -239,7 +251,7 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 
-def _remember(known: dict[_Key, _Value], key: _Key, value: _Value) -> None:
-    if len(known) >= _REMEMBERED:
+def _remember(known: dict[_Key, _Value], key: _Key, value: _Value, most: int = _REMEMBERED) -> None:
+    if len(known) >= most:
         known.clear()
     known[key] = value

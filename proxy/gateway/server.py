@@ -96,11 +96,14 @@ class Gateway:
         desk.is_draining = True
         for server in self._servers:
             server.close()
+        stops = refuse("no-rules", "the gateway stops")
         for client in tuple(desk.clients):
             client.end_idle()
+            if client.is_tunnelled:
+                client.end_work(stops)
         await desk.wait_until(lambda: not self._is_busy(), desk.limits.drain_s)
         for client in tuple(desk.clients):
-            client.end_work(refuse("no-rules", "the gateway stops"))
+            client.end_work(stops)
         await desk.wait_until(lambda: not desk.clients, desk.limits.linger_s)
         for client in tuple(desk.clients):
             client.cut_off()

@@ -219,5 +219,5 @@ def test_no_secret_is_remembered(pairs: list[tuple[str, str]]) -> None:
         return
     plan.keep_request(head, plan.request_text(head).encode("latin-1"))
     lines_kept = [*reader._lines.known, *plan._request_lines, *plan.targets]
-    heads_kept = [*reader._known, *plan._ready_requests.values()]
+    heads_kept = [*reader._known, *plan._ready.values()]
     assert "secret" not in repr((lines_kept, heads_kept))

@@ -6,7 +6,15 @@ import asyncio
 
 from proxy.gateway.limits import Limits
 from switchboard.exchange import StubAnswer, StubAsk
-from tests.proxy.gateway.scripted import GET, OK, Scene, header_of, settle, status_of
+from tests.proxy.gateway.scripted import (
+    GET,
+    OK,
+    Scene,
+    ScriptedTransport,
+    header_of,
+    settle,
+    status_of,
+)
 
 POST = b"POST /a HTTP/1.1\r\nHost: svc.hms.example\r\n"
 
@@ -168,3 +176,32 @@ async def test_one_connection_too_many_is_told() -> None:
     clients[0].abort()
     await settle()
     assert not scene.client()[1].is_ended
+
+
+async def test_last_answer_reaches_a_slow_client_whole() -> None:
+    scene = Scene()
+    client, transport = await scene.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    transport.waiting_bytes = 50_000
+    transport.protocol = None  # a transport that closes is not closed before all was written
+    scene.upstream[0].data_received(OK)
+    for left_bytes in (40_000, 30_000, 20_000):
+        await scene.later(20)
+        transport.waiting_bytes = left_bytes
+        assert not aborted(transport)
+    for _ in range(3):
+        await scene.later(20)
+    assert aborted(transport)
+    assert client.work is None
+
+
+def aborted(transport: ScriptedTransport) -> bool:
+    return transport.is_aborted
+
+
+async def test_client_that_leaves_before_anything_was_sent_has_contacted_nobody() -> None:
+    scene = Scene()
+    client, _ = scene.client()
+    client.data_received(GET)
+    client.connection_lost(None)
+    await settle()
+    assert scene.notes.exchanges == []

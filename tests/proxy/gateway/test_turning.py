@@ -239,3 +239,22 @@ async def test_drain_cuts_what_takes_too_long() -> None:
     await scene.gateway.drain()
     assert status_of(transport.written) == 599
     assert transport.is_aborted
+
+
+async def test_drain_ends_websockets_at_once() -> None:
+    scene = Scene()
+    _, transport = await scene.ask(HANDSHAKE)
+    scene.upstream[0].data_received(AGREED)
+    await scene.gateway.drain()
+    assert transport.is_ended
+    assert scene.upstream[1].is_ended
+
+
+async def test_answer_under_way_is_cut_when_the_interlock_trips() -> None:
+    scene = Scene()
+    _, transport = await scene.ask(GET)
+    scene.upstream[0].data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab")
+    scene.switch.trip("a canary got out")
+    await scene.later(1)
+    assert transport.is_aborted
+    assert scene.notes.rules == ["interlock"]
