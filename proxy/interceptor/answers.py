@@ -22,6 +22,7 @@ _BY_STATUS: Final = {
     504: "upstream-timeout",
 }
 _DIED: Final = ("server closed connection", "peer closed connection", "HTTP/1 protocol error")
+NO_HOST: Final = "HTTP request has no host header"
 _MALFORMED: Final = (
     "Cannot parse HTTP response",
     "unexpected server response",
@@ -69,6 +70,8 @@ def refusal_of(status: int, message: str) -> Refuse:
         return refuse(ours[1])
     if message.startswith("Request body exceeds"):
         return refuse("body-too-large")
+    if message.startswith(NO_HOST):
+        return refuse("bad-host")
     if status in _BY_STATUS:
         return refuse(_BY_STATUS[status])
     if message.startswith(_DIED):

@@ -16,13 +16,14 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
+    HttpEvent,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
 )
 
-from proxy.interceptor.answers import error_bytes, refusal_of, refused_response, status_of
+from proxy.interceptor.answers import NO_HOST, error_bytes, refusal_of, refused_response, status_of
 from proxy.interceptor.replacing import replaced
 from switchboard.decide import Refuse, refuse
 
@@ -54,6 +55,7 @@ def limited(max_head_bytes: int, on_refused: OnRefused) -> Iterator[None]:
     with ExitStack() as stack:
         for owner, name, value in (
             (_http1.Http1Server, "read_headers", _request_heads(max_head_bytes, on_refused)),
+            (_http1.Http1Server, "send", _sends(on_refused)),
             (_http1.Http1Client, "read_headers", _answer_heads(max_head_bytes * ANSWER_HEADS)),
             (_http1, "make_error_response", error_bytes),
             (_http2.Http2Server, "_handle_event", _http2_errors()),
@@ -76,9 +78,28 @@ def _request_heads(most_bytes: int, on_refused: OnRefused) -> Any:
                 yield commands.CloseConnection(self.conn)
                 self.state = self.done
                 return
-        yield from inner(self, event)
+        for command in inner(self, event):
+            if self.request is None and _is_refusal(command):
+                on_refused(self.context.client, refuse("bad-request"))
+            yield command
 
     return read_headers
+
+
+def _is_refusal(command: commands.Command) -> bool:
+    return isinstance(command, commands.SendData) and command.data.startswith(b"HTTP/1.1 400")
+
+
+def _sends(on_refused: OnRefused) -> Any:
+    inner = _http1.Http1Server.send
+
+    def send(self: _http1.Http1Server, event: HttpEvent) -> CommandGenerator[None]:
+        """Of a request without a host, no hook is told."""
+        if isinstance(event, ResponseProtocolError) and event.message.startswith(NO_HOST):
+            on_refused(self.context.client, refuse("bad-host"))
+        yield from inner(self, event)
+
+    return send
 
 
 def _answer_heads(most_bytes: int) -> Any:

@@ -159,15 +159,13 @@ def resolve_everything_to_production(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
-async def ask(
-    address: tuple[str, int], data: bytes, *, then: Sequence[bytes] = (), ends: bool = True
-) -> bytes:
-    """Send it and give back what comes: one answer, or all until the end."""
+async def ask(address: tuple[str, int], data: bytes, *, then: Sequence[bytes] = ()) -> bytes:
+    """Send it, and each of `then` once there was an answer; all answers."""
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(PATIENCE_S):
             reader, writer = await asyncio.open_connection(*address)
             try:
-                return await _exchange(reader, writer, data, then, ends)
+                return await _exchange(reader, writer, (data, *then))
             finally:
                 writer.close()
     return b""
@@ -176,17 +174,12 @@ async def ask(
 async def _exchange(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-    data: bytes,
-    then: Sequence[bytes],
-    ends: bool,
+    pieces: Sequence[bytes],
 ) -> bytes:
     got = b""
-    for each in (data, *then):
+    for each in pieces:
         writer.write(each)
         await writer.drain()
-        if each is not (data, *then)[-1] or not ends:
-            got += await read_answer(reader)
-    if ends:
         got += await read_answer(reader)
     return got
 
