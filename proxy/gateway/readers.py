@@ -15,6 +15,7 @@ from proxy.gateway.answer_head import AnswerHead, answer_lines, parse_answer
 from proxy.gateway.lines import is_harmless
 from proxy.gateway.request_head import RequestHead, parse_request, request_lines
 from switchboard.credentials import safe_target
+from switchboard.headers import is_value
 
 Pair = tuple[str, str]
 
@@ -56,7 +57,10 @@ class RequestReader:
             head = self._read_whole(rest)
             if rest not in self._known or len(head.headers) >= self._max_headers:
                 return self._read_whole(data), None
-        return head, self._lines.read(data[at + 2 : end].decode("latin-1")).pair
+        name, _, value = data[at + 2 : end].decode("latin-1").partition(": ")
+        if not is_value(value):
+            return head, self._lines.read(f"{name}: {value}").pair  # or it is malformed
+        return head, (name, value.strip(" \t"))
 
     def _read_whole(self, data: bytes) -> RequestHead:
         head = parse_request(data.decode("latin-1"), self._lines, self._max_headers)

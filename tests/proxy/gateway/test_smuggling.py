@@ -313,3 +313,15 @@ async def test_chunked_body_over_the_limit_is_cut() -> None:
 def test_the_table_names_each_case_once() -> None:
     names = [case[0] for case in CASES] + [case[0] for case in BAD_CHUNKS]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("value", [b"a\0b", b"a\rb", b"a\nb", b"a\x7f", b"a\r\n b"])
+async def test_header_that_is_set_aside_is_read_as_strictly(value: bytes) -> None:
+    scene = Scene()
+    start = b"GET /a HTTP/1.1\r\n" + HOST
+    client, transport = await scene.ask(start + b"Authorization: ok\r\n\r\n")
+    scene.upstream[0].data_received(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    transport.take()
+    client.data_received(start + b"Authorization: " + value + b"\r\n\r\n")
+    assert status_of(transport.written) == 400
+    assert scene.upstream[1].written.count(b"GET /a") == 1
