@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.gateway.account import Account
 from proxy.gateway.answer_head import BAD_ANSWER, AnswerHead
 from proxy.gateway.chunks import LAST, chunk_of
+from proxy.gateway.framing import answer_framing, has_doubtful_body, request_framing
 from proxy.gateway.lines import BadMessage
 from proxy.gateway.plan import Plan
 from proxy.gateway.readers import Pair
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from proxy.gateway.desk import Desk
 
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-# A server may overlook the body of these, and take it for the next request.
-_BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _BIG_BYTES: Final = 16_384
 
 
@@ -95,7 +94,7 @@ class Passage:
         plan = self._plan
         data = plan.ready_request(head)
         if data is None:
-            data = (plan.request_text(head) + self._framing()).encode("latin-1")
+            data = (plan.request_text(head) + request_framing(head)).encode("latin-1")
             plan.keep_request(head, data)
         if piece or (is_last and head.length):
             data += self._framed(piece, is_last=is_last)
@@ -198,9 +197,18 @@ class Passage:
         if is_mapped and length:
             plan = self._plan
             self._mapper = LinkMapper(plan.ask_of(self._head), plan.forward, plan.rules)
-        framing = self._answer_framing(head, length, is_mapped=is_mapped)
-        start = f"HTTP/1.1 {head.status} {head.reason}\r\n{text}{framing}\r\n".encode("latin-1")
-        if length > 0 and self._keeps_alive and self._head.minor and not is_mapped:
+        asked = self._head
+        framing = answer_framing(
+            asked,
+            head,
+            length,
+            is_mapped=is_mapped,
+            keeps_alive=asked.keeps_alive and self.is_sent and not self._desk.is_draining,
+        )
+        self._is_chunked_out, self._keeps_alive = framing.is_chunked, framing.keeps_alive
+        status_line = f"HTTP/1.1 {head.status} {head.reason}\r\n"
+        start = f"{status_line}{text}{framing.text}\r\n".encode("latin-1")
+        if length > 0 and self._keeps_alive and asked.minor and not is_mapped:
             self._plan.keep_answer(head, start)
         out = self._outgoing(piece, is_last=is_last) if length else b""
         self._begin_answer(head, start + out)
@@ -285,21 +293,6 @@ class Passage:
         if self._head.expects_continue and not self.is_sent and not self._account.bytes_in:
             self._client.write(CONTINUE)
 
-    def _framing(self) -> str:
-        head = self._head
-        length = head.length
-        if head.socket_key:
-            return (
-                "connection: Upgrade\r\nupgrade: websocket\r\n"
-                f"sec-websocket-key: {head.socket_key}\r\n\r\n"
-            )
-        if length is None:
-            return "\r\n"
-        close = "connection: close\r\n" if length and head.method in _BODILESS else ""
-        if length == CHUNKED:
-            return f"transfer-encoding: chunked\r\n{close}\r\n"
-        return f"content-length: {length}\r\n{close}\r\n"
-
     def _framed(self, piece: bytes, *, is_last: bool) -> bytes:
         if piece:
             self._account.take(piece)
@@ -315,25 +308,6 @@ class Passage:
         if head.is_encoded:
             raise BadMessage(BAD_ANSWER, "its text is encoded, so its links cannot be mapped")
         return True
-
-    def _answer_framing(self, head: AnswerHead, length: int, *, is_mapped: bool) -> str:
-        asked = self._head
-        keeps_alive = asked.keeps_alive and self.is_sent and not self._desk.is_draining
-        framing = ""
-        if head.status == 204 or asked.method == "HEAD" or head.status == 304:
-            if head.length >= 0 and head.status != 204 and not is_mapped:
-                framing = f"content-length: {head.length}\r\n"
-        elif length >= 0 and not (is_mapped and length):
-            framing = f"content-length: {length}\r\n"
-        elif asked.minor:
-            framing = "transfer-encoding: chunked\r\n"
-            self._is_chunked_out = True
-        else:
-            keeps_alive = False  # the end of the connection is the end of the body
-        self._keeps_alive = keeps_alive
-        if not keeps_alive:
-            return f"{framing}connection: close\r\n"
-        return framing if asked.minor else f"{framing}connection: keep-alive\r\n"
 
     def _outgoing(self, piece: bytes, *, is_last: bool) -> bytes:
         mapper = self._mapper
@@ -360,8 +334,7 @@ class Passage:
             return
         if self._is_wire_paused and wire.is_open:
             wire.transport.resume_reading()
-        head = self._head
-        if not (wire.is_reusable and self.is_sent) or (head.length and head.method in _BODILESS):
+        if not (wire.is_reusable and self.is_sent) or has_doubtful_body(self._head):
             wire.drop()
         elif self._account.bytes_in > _BIG_BYTES and wire.transport.get_write_buffer_size():
             wire.drop()  # it answered before it had read the request: the rest is in the way

@@ -133,7 +133,8 @@ class Plan:
             edited = target
         else:
             edited = edit_target(target, self.rules, self.forward.route.edits)
-        if len(target) <= _LONGEST and safe_target(target) == target:
+        # `*` is sound for one method only, so it is asked about each time.
+        if target != "*" and len(target) <= _LONGEST and safe_target(target) == target:
             _remember(self.targets, target, edited)
         return edited
 

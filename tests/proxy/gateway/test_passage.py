@@ -577,3 +577,15 @@ async def test_gateway_without_stubs_says_so() -> None:
     _, transport = await scene.ask(STUB + b"Content-Length: 0\r\n\r\n")
     assert scene.notes.rules == ["stub-broken"]
     assert status_of(transport.written) == 500
+
+
+async def test_asterisk_is_for_options_even_where_everything_is_remembered() -> None:
+    scene = Scene()
+    options = b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n"
+    client, transport = await scene.ask(options)
+    scene.upstream[0].data_received(OK)
+    assert scene.upstream[1].take().startswith(b"OPTIONS * HTTP/1.1\r\n")
+    transport.take()
+    client.data_received(options.replace(b"OPTIONS", b"GET"))
+    assert header_of(transport.take(), "x-esr-refused") == "bad-target"
+    assert scene.upstream[1].take() == b""
