@@ -9,7 +9,7 @@ from typing import Final
 
 from mitmproxy.http import HTTPFlow, Response
 
-from proxy.interceptor.answers import fields, pairs, refused_response
+from proxy.interceptor.answers import blank_response, fields, pairs, refused_response
 from proxy.interceptor.bodies import Instead, Links, decoder_of
 from proxy.interceptor.framing import answer_framing
 from proxy.interceptor.passage import Passage
@@ -19,7 +19,6 @@ from switchboard.edit_answer import edit_answer
 from switchboard.link_mapper import LinkMapper, is_text
 
 SWITCHING: Final = 101
-HTTP11: Final = b"HTTP/1.1"
 
 
 def answer_forwarded(flow: HTTPFlow, passage: Passage, forward: Forward) -> Refuse | None:
@@ -78,16 +77,13 @@ def _links(passage: Passage, forward: Forward, original: Response) -> Links | Re
 
 
 def _rebuilt(original: Response, headers: list[tuple[str, str]]) -> Response:
-    return Response(
-        HTTP11,
-        original.status_code,
-        original.data.reason,
-        fields(headers),
-        None,
-        None,
-        original.timestamp_start,
-        None,
-    )
+    answer = blank_response()
+    data = answer.data
+    data.status_code = original.status_code
+    data.reason = original.data.reason
+    data.headers = fields(headers)
+    data.timestamp_start = original.timestamp_start
+    return answer
 
 
 def answer_refused(flow: HTTPFlow, passage: Passage, refusal: Refuse) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, Final
 
-from mitmproxy.http import Headers, Response
+from mitmproxy.http import Headers, Request, Response
 
 from switchboard.decide import REFUSALS, Refuse, problem, refuse
 
@@ -41,10 +42,37 @@ def pairs(headers: Headers) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.fields]
 
 
+_REQUEST: Final = Request("", 0, b"GET", b"http", b"", b"/", b"HTTP/1.1", (), None, None, 0.0, None)
+_RESPONSE: Final = Response(b"HTTP/1.1", 200, b"", (), None, None, 0.0, None)
+
+
+def blank_request() -> Request:
+    """An HTTP/1.1 request with nothing in it.
+
+    A copy of one that exists: to make one, mitmproxy looks at the type of every field, which takes
+    longer than all that we do with it.
+    """
+    request = copy(_REQUEST)
+    request.data = copy(_REQUEST.data)
+    return request
+
+
+def blank_response() -> Response:
+    """An HTTP/1.1 answer with nothing in it. Give it headers of its own."""
+    answer = copy(_RESPONSE)
+    answer.data = copy(_RESPONSE.data)
+    return answer
+
+
 def response(status: int, headers: Sequence[tuple[str, str]], body: bytes = b"") -> Response:
     """An answer; its headers say what its body is."""
-    now = time.time()
-    return Response(b"HTTP/1.1", status, b"", fields(headers), body, None, now, now)
+    answer = blank_response()
+    data = answer.data
+    data.status_code = status
+    data.headers = fields(headers)
+    data.content = body
+    data.timestamp_start = data.timestamp_end = time.time()
+    return answer
 
 
 def refused_response(refusal: Refuse, host: str, *, method: str = "GET") -> Response:

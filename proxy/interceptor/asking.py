@@ -11,7 +11,7 @@ from typing import Final
 
 from mitmproxy.http import HTTPFlow, Request
 
-from proxy.interceptor.answers import fields, pairs
+from proxy.interceptor.answers import blank_request, fields, pairs
 from proxy.interceptor.framing import request_framing
 from proxy.interceptor.naming import Names, agreed_authority
 from proxy.interceptor.settings import ProxyMode
@@ -96,20 +96,16 @@ def build_request(
 
 
 def _request(to: Destination, method: str, target: str, headers: Headers) -> Request:
-    return Request(
-        host=to.address,
-        port=to.port,
-        method=method.encode("ascii"),
-        scheme=to.scheme.encode("ascii"),
-        authority=b"",
-        path=target.encode("latin-1"),
-        http_version=HTTP11,
-        headers=fields(headers),
-        content=None,
-        trailers=None,
-        timestamp_start=time.time(),
-        timestamp_end=None,
-    )
+    request = blank_request()
+    data = request.data
+    data.host = to.address
+    data.port = to.port
+    data.method = method.encode("ascii")
+    data.scheme = to.scheme.encode("ascii")
+    data.path = target.encode("latin-1")
+    data.headers = fields(headers)
+    data.timestamp_start = time.time()
+    return request
 
 
 def headers_of(flow: HTTPFlow) -> Headers:

@@ -32,6 +32,7 @@ from mitmproxy.utils import asyncio_utils
 
 from proxy.interceptor.breaker import Alarm, quiet
 from proxy.interceptor.ca import prepare_ca, unbelievable, write_trusted_ca
+from proxy.interceptor.chain import Chain
 from proxy.interceptor.doorway import Doorway
 from proxy.interceptor.errors import InterceptorError
 from proxy.interceptor.gate import Gate
@@ -155,6 +156,7 @@ class Interceptor:
         options = Options()
         set_options(options, values)
         master = Master(options)
+        master.addons = Chain(master)  # type: ignore[no-untyped-call]
         master._legacy_log_events.uninstall()
         # Our addons come first in the chain, but last into it: they judge options that the others
         # bring with them, and those must be set before anybody looks.
