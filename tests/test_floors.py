@@ -33,7 +33,7 @@ FLOORS = {
 HOMES: dict[str, tuple[str, ...]] = {
     "cryptography": ("hms_esr/signing.py", "proxy/interceptor/"),
     "duckdb": ("scorecard/store.py",),
-    "httptools": ("replay/wire.py", "stubs/", "proxy/gateway/"),
+    "httptools": ("replay/wire.py", "stubs/"),
     "mitmproxy": ("proxy/interceptor/",),
     "mitmproxy_rs": ("proxy/interceptor/wall.py",),
     "numpy": ("replay/", "scorecard/", "hms_esr/"),
