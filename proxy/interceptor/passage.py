@@ -5,6 +5,7 @@ Kept in the flow's metadata from `requestheaders` on. Read next: `router.py`.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import Final
@@ -37,6 +38,9 @@ class Passage:
     began_s: float = field(default_factory=time.perf_counter)
     is_over: bool = False
     """True when it was told of, one way or the other."""
+    timer: asyncio.TimerHandle | None = None
+    """Runs while the sandbox is expected to answer."""
+    is_late: bool = False
     has_ended: bool = False
     """True when mitmproxy is done with it."""
 

@@ -175,6 +175,7 @@ class Router:
         self._visit(flow.client_conn).in_flight += 1
 
     def _end(self, flow: HTTPFlow, passage: Passage) -> None:
+        _stop_timer(passage)
         if not passage.has_ended:
             passage.has_ended = True
             self._visit(flow.client_conn).in_flight -= 1
@@ -188,13 +189,23 @@ class Router:
         try:
             if isinstance(passage.decision, FromStub):
                 await self._ask_stub(flow, passage, passage.decision)
-            elif flow.request.raw_content:
+                return
+            if flow.request.raw_content:
                 passage.asked(flow.request.raw_content)
                 flow.request.headers["content-length"] = str(len(flow.request.raw_content))
+            self._expect_answer(flow, passage)
         except Exception as error:
             passage.is_over = True
             flow.request.stream = False
             self._refuse(flow, _failed(error))
+
+    def _expect_answer(self, flow: HTTPFlow, passage: Passage) -> None:
+        def give_up() -> None:
+            passage.is_late = True
+            self._sever(flow)
+
+        wait_s = self._settings.answer_timeout_s
+        passage.timer = asyncio.get_running_loop().call_later(wait_s, give_up)
 
     async def _ask_stub(self, flow: HTTPFlow, passage: Passage, decision: FromStub) -> None:
         ask = passage.ask
@@ -226,6 +237,7 @@ class Router:
         passage = passage_of(flow)
         if passage is None or not isinstance(passage.decision, Forward) or passage.is_over:
             return
+        _stop_timer(passage)
         try:
             refusal = answer_forwarded(flow, passage, passage.decision)
         except Exception as error:
@@ -268,7 +280,7 @@ class Router:
         if message.startswith(_CLIENT_LEFT) or not flow.client_conn.connected:
             self._reporter.counts.clients_gone += 1
             return
-        refusal = refusal_of(502, message)
+        refusal = refuse("upstream-timeout") if passage.is_late else refusal_of(502, message)
         if refusal.rule == "not-sealed":
             return  # the seal has told of it
         self._tell(flow, self._host(passage), passage.ask.method, refusal)
@@ -295,6 +307,12 @@ class Router:
     @staticmethod
     def _host(passage: Passage) -> str:
         return authority_of(passage.ask.scheme, passage.ask.host, passage.ask.port)
+
+
+def _stop_timer(passage: Passage) -> None:
+    if passage.timer is not None:
+        passage.timer.cancel()
+        passage.timer = None
 
 
 def _asked_host(flow: HTTPFlow) -> str:

@@ -38,5 +38,7 @@ class Settings:
     hook_timeout_s: float = 5.0
     """How long addons may think about a dial before it is denied."""
     connect_timeout_s: float = 5.0
+    answer_timeout_s: float = 60.0
+    """From the end of a request to the head of its answer."""
     stub_timeout_s: float = 60.0
     drain_s: float = 5.0

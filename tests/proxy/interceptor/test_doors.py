@@ -481,6 +481,22 @@ async def test_a_client_that_leaves_is_counted(
     assert here.door.statistics().clients_gone == 1
 
 
+async def test_a_sandbox_that_never_answers_is_named(
+    ca_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(
+        self: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.read()
+        writer.close()
+
+    monkeypatch.setattr(Listener, "serve", silent)
+    async with world(ca_dir, "reverse", answer_timeout_s=0.05) as here:
+        got = await here.ask(GET)
+    assert got.startswith(b"HTTP/1.1 502")
+    assert here.notes.rules == ["upstream-timeout"]
+
+
 async def test_a_silent_client_is_shown_out(ca_dir: Path) -> None:
     async with world(ca_dir, head_timeout_s=0.05) as here:
         assert await here.ask(b"GET / HT") == b""
