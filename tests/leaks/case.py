@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Final
 
 from tests.leaks.lanes import LANES, DoorRefusedError, Lane
 from tests.leaks.sandbox import Sandbox, Seen
-from tests.leaks.wire import Answer, Stream
+from tests.leaks.wire import ANSWER_S, Answer, Stream
 
 if TYPE_CHECKING:
     from tests.leaks.runner import World
 
 ROUTED: Final = "svc.hms.example"
-PATIENCE_S: Final = 0.5
+PATIENCE_S: Final = 0.25
 """How long to look for an answer that need not come."""
+AFTER_S: Final = 0.04
+"""How long to look for one more after that."""
 
 
 class Expect(Enum):
@@ -61,10 +63,16 @@ class Visit:
     def is_absolute(self) -> bool:
         return self.lane is not None and self.lane.is_absolute
 
-    def open(self, host: str = ROUTED, port: int = 0, server_name: str | None = None) -> Stream:
+    def open(
+        self,
+        host: str = ROUTED,
+        port: int = 0,
+        server_name: str | None = None,
+        timeout_s: float = ANSWER_S,
+    ) -> Stream:
         """A stream through the lane, towards a host. Raises DoorRefusedError."""
         assert self.lane is not None
-        return self.hold(self.lane.open(self.address, host, port, server_name))
+        return self.hold(self.lane.open(self.address, host, port, server_name, timeout_s))
 
     def hold(self, stream: Stream) -> Stream:
         """Close it when the case is over."""
@@ -107,9 +115,12 @@ class Visit:
 
     def drain(self, stream: Stream) -> None:
         """Every answer until the door closes, or has nothing more to say."""
-        while (answer := stream.answer(PATIENCE_S)) is not None:
+        patience_s = PATIENCE_S
+        while (answer := stream.answer(patience_s)) is not None:
             self.answers.append(answer)
+            patience_s = AFTER_S
         if not stream.is_over:
+            # A door that still holds something back says it now, and closes.
             stream.half_close()
             while (answer := stream.answer(PATIENCE_S)) is not None:
                 self.answers.append(answer)
@@ -191,6 +202,7 @@ def ask_for(
     method: str = "GET",
     body: bytes = b"",
     port: int = 0,
+    server_name: str | None = None,
     lanes: tuple[str, ...],
     expect: Expect = REFUSED,
     but: dict[str, Expect] | None = None,
@@ -199,7 +211,7 @@ def ask_for(
 
     def run(visit: Visit) -> None:
         bare = host[1:].partition("]")[0] if host[0] == "[" else host.partition(":")[0]
-        visit.ask(visit.open(bare, port), host, path, headers, method, body)
+        visit.ask(visit.open(bare, port, server_name), host, path, headers, method, body)
 
     return Case(name, threat, lanes, run, expect, but or {})
 

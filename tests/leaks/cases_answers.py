@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tests.leaks.case import CONTAINED, PATIENCE_S, ROUTED, SANDBOX, Case, Run, Visit
-from tests.leaks.lanes import HTTP, TLS
+from tests.leaks.lanes import HTTP
 from tests.leaks.places import PROD_V4
 from tests.leaks.wire import Answer
 
@@ -135,4 +135,3 @@ CASES: Final = [
     Case("prefix-missed", "a path that no route takes falls to the next route", HTTP,
          _one("/other", _is_ours, "prefix.hms.example"), SANDBOX),
 ]  # fmt: skip
-assert TLS

@@ -7,8 +7,11 @@ from typing import Final
 
 from tests.leaks.case import CONTAINED, ROUTED, SANDBOX, Case, Visit, ask_for, inside
 from tests.leaks.cases_hosts import LOOSE
-from tests.leaks.lanes import ALL, HTTP
+from tests.leaks.lanes import HTTP
 from tests.leaks.places import MARK
+
+ONCE: Final = ("gateway", "forward", "reverse", "socks5-tls", "transparent", "asgi", "wsgi")
+"""Each door once: what is stripped does not depend on how a tunnel was asked for."""
 
 _BASIC: Final = base64.b64encode(f"user:{MARK}".encode()).decode()
 _JWT: Final = f"eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJodHRwczovL2htcy5nb3YifQ.{MARK}{'a' * 33}"
@@ -64,7 +67,7 @@ _PATHS: Final = {"jsessionid": f"/a;jsessionid={MARK}", "jwt": f"/verify/{_JWT}"
 def _headers() -> list[Case]:
     return [
         ask_for(f"secret-{name}", "a credential of production", ROUTED, headers=[line],
-                lanes=ALL, expect=SANDBOX)
+                lanes=ONCE, expect=SANDBOX)
         for name, line in _HEADERS.items()
     ]  # fmt: skip
 
@@ -74,7 +77,7 @@ def _targets() -> list[Case]:
     places.update({f"path-{name}": path for name, path in _PATHS.items()})
     return [
         ask_for(f"secret-{name}", "a credential of production in a URL", ROUTED, path=path,
-                lanes=ALL, expect=SANDBOX)
+                lanes=ONCE, expect=SANDBOX)
         for name, path in places.items()
     ]  # fmt: skip
 

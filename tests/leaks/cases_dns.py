@@ -6,7 +6,7 @@ import struct
 from typing import Final
 
 from tests.leaks import dns
-from tests.leaks.case import CONTAINED, PATIENCE_S, ROUTED, Case, Run, Visit
+from tests.leaks.case import CONTAINED, ROUTED, Case, Run, Visit
 from tests.leaks.lanes import send_datagram
 from tests.leaks.places import PROD_LOOPBACK, PROD_V4, PROD_V6
 from tests.leaks.wire import ANSWER_S, dial
@@ -113,4 +113,3 @@ CASES: Final = [
     *(Case(f"dns-malformed-{name}", "no query", DNS, _malformed(raw), CONTAINED)
       for name, raw in _MALFORMED.items()),
 ]  # fmt: skip
-assert PATIENCE_S

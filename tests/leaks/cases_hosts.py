@@ -6,10 +6,10 @@ from typing import Final
 
 from tests.leaks.case import (
     CONTAINED,
-    REFUSED,
     ROUTED,
     SANDBOX,
     Case,
+    Run,
     Visit,
     ask_for,
     inside,
@@ -22,6 +22,8 @@ LOOSE: Final = dict.fromkeys(
     ("forward", "reverse", "socks5", "transparent", *MIDDLEWARES), CONTAINED
 )
 """Other servers may mend a request that the gateway refuses, as long as it stays inside."""
+
+HANDSHAKE_S: Final = 1.5
 
 _WRITTEN = {
     "decimal": "3405803786",
@@ -141,7 +143,13 @@ _WEBSOCKET = (
 
 def _disguises() -> list[Case]:
     cases = [
-        ask_for(f"ip-{name}", "production's address, written so that few see it", host, lanes=ALL)
+        ask_for(
+            f"ip-{name}",
+            "production's address, written so that few see it",
+            host,
+            server_name=ROUTED,
+            lanes=ALL,
+        )
         for name, host in _WRITTEN.items()
     ]
     cases += [
@@ -216,13 +224,28 @@ def _disagreements() -> list[Case]:
                                                   "transparent-tls": CONTAINED}),
         Case("front-two-routed", "SNI and Host are two routed names", TLS,
              _fronted(ROUTED, ROUTED, "other.hms.example"), CONTAINED),
+        *(
+            Case(f"sni-{name}", "a server name that is a number", TLS, _named(text))
+            for name, text in _WRITTEN.items()
+            if name in ("decimal", "hex-dotted")
+        ),
         Case("front-no-sni", "TLS without a name", TLS, _fronted(ROUTED, PROD_V4, "www.hms.gov")),
     ]  # fmt: skip
 
 
-def _fronted(tunnel: str, server_name: str, host: str):  # type: ignore[no-untyped-def]
+def _fronted(tunnel: str, server_name: str, host: str) -> Run:
     def run(visit: Visit) -> None:
         visit.ask(visit.open(tunnel, server_name=server_name), host)
+
+    return run
+
+
+def _named(server_name: str) -> Run:
+    """The door may leave the client hanging, as long as it asks nobody."""
+
+    def run(visit: Visit) -> None:
+        stream = visit.open(ROUTED, server_name=server_name, timeout_s=HANDSHAKE_S)
+        visit.ask(stream, server_name)
 
     return run
 
@@ -265,4 +288,3 @@ def _connections() -> list[Case]:
 
 
 CASES: Final = [*_hosts(), *_disguises(), *_disagreements(), *_connections()]
-assert REFUSED  # the default of every case here that says nothing else

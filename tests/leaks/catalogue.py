@@ -11,6 +11,8 @@ from tests.leaks import (
     cases_dns,
     cases_framing,
     cases_hosts,
+    cases_replay,
+    cases_state,
     cases_tunnels,
 )
 from tests.leaks.case import Case
@@ -22,6 +24,8 @@ CASES: Final[list[Case]] = [
     *cases_credentials.CASES,
     *cases_tunnels.CASES,
     *cases_dns.CASES,
+    *cases_replay.CASES,
+    *cases_state.CASES,
 ]
 BY_NAME: Final = {case.name: case for case in CASES}
 _TWICE: Final = [name for name, count in Counter(case.name for case in CASES).items() if count > 1]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.leaks.namespace import why_impossible
-from tests.leaks.session import TALLY, Runner
+from tests.leaks.session import TALLY, FaultResults, Runner
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,6 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--without-guard",
         action="store_true",
         help="leak suite: take the guard out of every door, and count what leaks",
+    )
+    parser.addoption(
+        "--every-function",
+        action="store_true",
+        help="leak suite: make every function of ours fail that a request passes, not the hooks",
     )
 
 
@@ -43,6 +49,37 @@ def runner() -> Iterator[Runner]:
             yield running
         finally:
             running.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fault_results(
+    request: pytest.FixtureRequest, runner: Runner, is_guarded: bool
+) -> Iterator[FaultResults]:
+    """What comes of faults in our own code, found out in a second namespace beside the first."""
+    asked = [
+        (str(item.callspec.params["door"]), str(item.callspec.params["kind"]))
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.path.name == "test_own_faults.py"
+    ]
+    results: FaultResults = {}
+    if not asked or not is_guarded:
+        yield results
+        return
+    is_deep = bool(request.config.getoption("--every-function", default=False))
+    with tempfile.TemporaryDirectory(prefix="esr-faults-") as name, ThreadPoolExecutor(1) as pool:
+        Path(name).chmod(0o755)
+        beside = Runner(Path(name))
+        for door, kind in asked:
+            results[(door, kind)] = pool.submit(
+                beside.ask, do="faults", door=door, kind=kind, deep=is_deep
+            )
+        try:
+            yield results
+        finally:
+            for waiting in results.values():
+                waiting.cancel()
+            pool.shutdown(wait=True)
+            beside.close()
 
 
 def versions() -> str:
@@ -75,3 +112,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         f"{head} ({TALLY.runs} runs, {TALLY.faults} injected faults), mitmproxy {versions()}, "
         f"connections at production: {TALLY.connections}, packets: {TALLY.packets}"
     )
+    if TALLY.unguarded:
+        say(f"leak suite: {TALLY.unguarded} runs without the guard, and each reached production")

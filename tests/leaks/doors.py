@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from tests.leaks.places import CLIENT, TOKEN
 
@@ -49,12 +49,23 @@ class DoorError(Exception):
     """A door did not come up; the text is what it said."""
 
 
+class Process(Protocol):
+    """As much of a process as a door needs."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def send_signal(self, number: int, /) -> None: ...
+    def kill(self) -> None: ...
+    def wait(self, timeout: float = ..., /) -> int: ...
+
+
 @dataclass
 class Door:
     """A door that has said that it is ready."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Process
     folder: Path
     address: tuple[str, int]
     env: Mapping[str, str] = field(repr=False, default_factory=dict)
@@ -103,8 +114,8 @@ def start_door(
     with (folder / "said.txt").open("wb") as said:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", *_arguments(name, folder, certificates)],
-            cwd=folder, env=_environment(folder, env or {}), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=said, preexec_fn=_die_with_parent,
+            cwd=folder, env=environment(folder, env or {}), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=said, preexec_fn=die_with_parent,
         )  # fmt: skip
     address = _read_ready(name, process, folder)
     if name == "transparent":
@@ -124,7 +135,7 @@ def _arguments(name: str, folder: Path, certificates: Path) -> list[str]:
     return [GATEWAY, json.dumps(options)]
 
 
-def _environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
+def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("ESR_")}
     return {
         **kept,
@@ -138,7 +149,7 @@ def _environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -8,24 +8,28 @@ Read next: `faults/hooks.py` (how a function is made to fail).
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.leaks.doors import Door
+from tests.leaks.doors import PROXY_MODES, Door
 from tests.leaks.faults.hooks import CONTROL_BYTES, Control
 from tests.leaks.lanes import LANES, DoorRefusedError, Lane
 from tests.leaks.places import MARK
-from tests.leaks.wire import Answer, Stream
+from tests.leaks.wire import Answer
 
 if TYPE_CHECKING:
     from tests.leaks.runner import World
 
 SILENCE_S: Final = 1.0
 """How long a door that fails may say nothing before the client goes away."""
-HEALTHY_S: Final = 10.0
+HEALTHY_S: Final = 4.0
+LOOK_AGAIN_S: Final = 0.005
+HANG_S: Final = 0.1
 LANES_OF: Final = {
     "gateway": ("gateway",),
     "forward": ("forward", "forward-connect-tls"),
@@ -66,6 +70,47 @@ MUST_HIT: Final = {
     "asgi": ("switchboard.edit_request:edit_request", "switchboard.edit_answer:edit_answer"),
     "wsgi": ("switchboard.edit_request:edit_request", "switchboard.edit_answer:edit_answer"),
 }
+# What more is made to fail in every run; `--every-function` takes whatever the probes pass.
+_OBSERVERS: Final = ("switchboard.ledger:Ledger.passed", "switchboard.ledger:Ledger.refused")
+_SHORT: Final = (
+    "switchboard.decide:decide",
+    "proxy.interceptor.router:Router.requestheaders",
+    "proxy.interceptor.router:Router.server_connect",
+)
+MORE: Final = {
+    "gateway": (
+        "proxy.gateway.client_wire:ClientWire.data_received",
+        "proxy.gateway.upstream_wire:UpstreamWire.data_received",
+        "proxy.gateway.server:Gateway.client_wire",
+        "proxy.gateway.dialler:Dialler._open",
+        "proxy.gateway.desk:Desk.passed",
+        "proxy.gateway.desk:Desk.refused",
+        "switchboard.decide:ask_of",
+        *_OBSERVERS,
+    ),
+    "forward": (
+        "proxy.interceptor.router:Router.request",
+        "proxy.interceptor.router:Router.response",
+        "proxy.interceptor.router:Router.error",
+        "proxy.interceptor.doorway:Doorway.tls_start_client",
+        "proxy.interceptor.doorway:Doorway.client_disconnected",
+        "proxy.interceptor.reporting:Reporter.passed",
+        "proxy.interceptor.reporting:Reporter.refused",
+        "proxy.interceptor.wall:_check",
+        "proxy.interceptor.gate:Gate.decide",
+        "proxy.interceptor.gate:Gate.endpoints",
+        *_OBSERVERS,
+    ),
+    "asgi": ("switchboard.asgi_door:SwitchboardASGI.__call__",
+             "switchboard.edge.asgi_door:SwitchboardASGI.__call__", "switchboard.decide:decide"),
+    "wsgi": ("switchboard.wsgi_door:SwitchboardWSGI.__call__",
+             "switchboard.edge.wsgi_door:SwitchboardWSGI.__call__", "switchboard.decide:decide"),
+}  # fmt: skip
+KILLED: Final = {
+    "gateway": ("switchboard.decide:decide", "switchboard.seal:check_dial",
+                "switchboard.edit_answer:edit_answer"),
+}  # fmt: skip
+"""Where killing is slow: a few, for a dead process is dead wherever it died."""
 DECIDING: Final = frozenset(
     {
         *_CORE,
@@ -94,6 +139,7 @@ class FaultReport:
     silent: list[str] = field(default_factory=list)
     """After which the client got neither an answer nor an end of the connection."""
     restarts: int = 0
+    restarted: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
 
@@ -103,7 +149,6 @@ class _Probe:
 
     is_for_production: bool
     lane: str
-    stream: Stream | None = None
     answer: Answer | None = None
     is_refused: bool = False
 
@@ -116,19 +161,35 @@ class FaultRuns:
         self._world = world
         self._name = door
         self._kind = kind
+        self._hang_s = HANG_S
         self._lanes = [LANES[name] for name in LANES_OF[door]]
         self._number = 0
-        path = Path(world.folder, f"control-{door}-{kind}")
-        path.write_bytes(bytes(CONTROL_BYTES))
+        path = Path(world.folder, "control")
+        if not path.exists():
+            path.write_bytes(bytes(CONTROL_BYTES))
         self._control = Control(path)
+        self._control.clear()
         self._env = {"ESR_LEAKS_CONTROL": str(path)}
         self._door = self._start()
 
     def _start(self) -> Door:
+        if self._name in PROXY_MODES:
+            return self._world.hatch(self._name, self._env)
         return self._world.start(self._name, self._env)
 
-    def run(self) -> None:
+    def _chosen(self, found: list[str], *, is_deep: bool) -> list[str]:
+        """Which functions are broken: the hooks, or with `is_deep` all that were passed."""
+        door = self._name
+        if self._kind == "kill":
+            return [each for each in KILLED.get(door, _short(door)) if each in found]
+        if is_deep:
+            return found
+        return [each for each in (*_hooks(door), *MORE.get(door, ())) if each in found]
+
+    def run(self, *, is_deep: bool) -> None:
         """Find the functions, then break each."""
+        if is_deep:
+            self._hang_s = SILENCE_S + HANG_S
         self._settle("the start")
         self._control.set("trace", "")
         for _ in self._probes():
@@ -137,9 +198,8 @@ class FaultRuns:
         self._control.clear()
         missing = set(MUST_HIT[self._name]) - set(found)
         self._must(not missing, f"the probes did not pass {sorted(missing)}, but {found}")
-        names = found if self._kind != "kill" else list(MUST_HIT[self._name])
         self._settle("the trace")
-        for name in names:
+        for name in self._chosen(found, is_deep=is_deep):
             self._break(name)
         self._control.clear()
         self._door.kill()
@@ -159,7 +219,7 @@ class FaultRuns:
             self._judge(name, probe)
             if self._kind == "hang":
                 self._control.set(self._kind, name)
-            elif self._kind == "kill" and has_hit:
+            if self._kind == "kill" and has_hit:
                 break
         self._control.clear()
         if has_hit:
@@ -189,16 +249,36 @@ class FaultRuns:
                 self._number += 1
                 host = f"p{self._number}.hms.{'gov' if is_for_production else 'example'}"
                 probe = _Probe(is_for_production, lane.name)
-                try:
+                with self._hanging_for_a_while():
                     self._send(lane, host, probe)
-                finally:
-                    if probe.stream is not None:
-                        probe.stream.close()
                 yield probe
+
+    @contextmanager
+    def _hanging_for_a_while(self) -> Iterator[None]:
+        """What hangs goes on after a while: a client that left must not have been heard."""
+        is_over = threading.Event()
+
+        def release() -> None:
+            while not is_over.wait(LOOK_AGAIN_S):
+                if self._control.hits:
+                    is_over.wait(self._hang_s)
+                    break
+            self._control.clear()
+
+        if self._control.kind != "hang":
+            yield
+            return
+        watcher = threading.Thread(target=release, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            watcher.join()
 
     def _send(self, lane: Lane, host: str, probe: _Probe) -> None:
         try:
-            stream = probe.stream = lane.open(self._door.address, host, timeout_s=SILENCE_S)
+            stream = lane.open(self._door.address, host, timeout_s=SILENCE_S)
         except DoorRefusedError as error:
             probe.answer, probe.is_refused = error.answer, True
             return
@@ -208,26 +288,17 @@ class FaultRuns:
             "Content-Length: 3", "", "abc",
         ]  # fmt: skip
         stream.send("\r\n".join(lines).encode())
-        probe.answer = self._listen(stream)
+        probe.answer = stream.answer(SILENCE_S)
         if probe.answer is None and not stream.is_over:
             self.report.silent.append(f"{self._control.name} on {lane.name}")
-
-    def _listen(self, stream: Stream) -> Answer | None:
-        """The answer; where the door hangs, let it go on once that is certain."""
-        deadline = time.monotonic() + SILENCE_S
-        while time.monotonic() < deadline and not stream.is_over:
-            answer = stream.answer(0.02)
-            if answer is not None:
-                return answer
-            if self._kind == "hang" and self._control.hits:
-                self._control.clear()
-        return None
+        stream.close()
 
     def _settle(self, name: str) -> None:
         """Have a door that works again, started anew where it must be."""
         if self._door.is_alive and self._is_healthy():
             return
         self.report.restarts += 1
+        self.report.restarted.append(name)
         self._door.kill()
         contacts = self._world.contacts()
         self._must(not contacts, f"{name}: PRODUCTION WAS REACHED afterwards: {contacts}")
@@ -241,8 +312,6 @@ class FaultRuns:
             probe = _Probe(is_for_production=False, lane=lane.name)
             self._number += 1
             self._send(lane, f"h{self._number}.hms.example", probe)
-            if probe.stream is not None:
-                probe.stream.close()
             answer = probe.answer
             if answer is not None and answer.is_from_sandbox:
                 return True
@@ -251,8 +320,17 @@ class FaultRuns:
         return False
 
 
-def run_faults(world: World, door: str, kind: str) -> FaultReport:
+def _hooks(door: str) -> tuple[str, ...]:
+    """All in one mode of the interceptor, whose chain is the same in every mode."""
+    return _short(door) if door in ("reverse", "socks5", "transparent") else MUST_HIT[door]
+
+
+def _short(door: str) -> tuple[str, ...]:
+    return _SHORT if door in ("reverse", "socks5", "transparent") else MUST_HIT[door]
+
+
+def run_faults(world: World, door: str, kind: str, *, is_deep: bool) -> FaultReport:
     """Every fault of one kind in one door."""
     runs = FaultRuns(world, door, kind)
-    runs.run()
+    runs.run(is_deep=is_deep)
     return runs.report

@@ -22,9 +22,10 @@ from tests.leaks import namespace
 from tests.leaks.case import Case, Visit, run_case
 from tests.leaks.catalogue import BY_NAME
 from tests.leaks.certificates import make_certificates
-from tests.leaks.doors import Door, DoorError, _die_with_parent, start_door
+from tests.leaks.doors import Door, DoorError, die_with_parent, start_door
 from tests.leaks.fault_runs import run_faults
 from tests.leaks.lanes import LANES
+from tests.leaks.nest import Nest
 from tests.leaks.places import FENCE_PORT, PROD_LOOPBACK, PROD_V4, RULES
 from tests.leaks.sandbox import Sandbox
 
@@ -56,7 +57,7 @@ class ProductionHost:
         self._fences = 0
         self.process = subprocess.Popen(
             [*command[:-1], *command[-1].split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, preexec_fn=_die_with_parent,
+            text=True, preexec_fn=die_with_parent,
         )  # fmt: skip
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
@@ -100,6 +101,7 @@ class World:
         self._doors: dict[tuple[str, bool], Door] = {}
         self._missing: dict[str, str] = {}
         self._started = 0
+        self._nest: Nest | None = None
         self._last = self._count()
 
     def _world_production(self) -> list[ProductionHost]:
@@ -150,6 +152,12 @@ class World:
             if door is not None:
                 door.kill()
 
+    def forget_unguarded(self) -> None:
+        """End every door without a guard."""
+        for name, is_guarded in tuple(self._doors):
+            if not is_guarded:
+                self._doors.pop((name, is_guarded)).kill()
+
     def start(self, name: str, env: dict[str, str], rules: str | None = None) -> Door:
         """A door of its own, with a folder of its own. Raises DoorError."""
         if name == "transparent" and not (shutil.which("iptables") and namespace.has_ip()):
@@ -157,6 +165,15 @@ class World:
         self._started += 1
         folder = self.folder / f"door-{self._started}-{name}"
         return start_door(name, folder, self.folder, rules or self.rules, env)
+
+    def hatch(self, name: str, env: dict[str, str]) -> Door:
+        """A door of the interceptor, forked from one that has imported everything."""
+        if name == "transparent":
+            self._stop_transparent()
+        if self._nest is None:
+            self._nest = Nest(self.folder / "nest", env)
+        self._started += 1
+        return self._nest.start(name, self.folder / f"door-{self._started}-{name}", self.rules)
 
     def run(self, case: Case, lane: str, *, is_guarded: bool) -> dict[str, Any]:
         """Run a case; what came of it."""
@@ -188,6 +205,8 @@ class World:
         for door in self._doors.values():
             door.stop()
         self._doors.clear()
+        if self._nest is not None:
+            self._nest.close()
 
 
 OWN: Final = frozenset({"replay", "own"})
@@ -221,7 +240,12 @@ def obey(world: World, order: dict[str, Any]) -> dict[str, Any]:
                 case = BY_NAME[order["case"]]
                 return world.run(case, order["lane"], is_guarded=order["guard"])
             case "faults":
-                return asdict(run_faults(world, order["door"], order["kind"]))
+                return asdict(
+                    run_faults(world, order["door"], order["kind"], is_deep=order["deep"])
+                )
+            case "forget-unguarded":
+                world.forget_unguarded()
+                return {"late": asdict(world.contacts())}
             case "total":
                 late = world.contacts()
                 return {"total": asdict(world.total), "late": asdict(late)}

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,14 @@ class Tally:
     connections: int = 0
     packets: int = 0
     faults: int = 0
+    unguarded: int = 0
     missing: dict[str, str] = field(default_factory=dict)
     impossible: str | None = None
 
 
 TALLY = Tally()
+FaultResults = dict[tuple[str, str], Future[dict[str, Any]]]
+"""By door and kind of fault."""
 
 
 class Runner:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import importlib.abc
-import importlib.machinery
 import inspect
 import mmap
 import os
@@ -264,6 +263,3 @@ class Faults:
             return function(*args, **named)
 
         return called
-
-
-assert importlib.machinery

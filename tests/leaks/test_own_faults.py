@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tests.leaks.fault_runs import LANES_OF
-from tests.leaks.session import TALLY, Runner
+from tests.leaks.session import TALLY, FaultResults
 
 
 @pytest.mark.parametrize("kind", ["raise", "hang", "kill"])
 @pytest.mark.parametrize("door", LANES_OF)
 def test_nothing_reaches_production_when_our_own_code_fails(
-    runner: Runner, door: str, kind: str, is_guarded: bool
+    fault_results: FaultResults, door: str, kind: str, is_guarded: bool
 ) -> None:
     if not is_guarded:
         pytest.skip("there is no guard to fail")
-    told = runner.ask(do="faults", door=door, kind=kind)
+    told = fault_results[(door, kind)].result()
     if "missing" in told:
         TALLY.missing[door] = told["missing"]
         pytest.skip(f"the {door} door is not there: {told['missing'][-300:]}")
