@@ -15,7 +15,6 @@ from tests.leaks.catalogue import CASES, PAIRS
 from tests.leaks.lanes import LANES
 from tests.leaks.session import TALLY, Runner
 
-
 OWN = "own"
 """Cases that start doors of their own."""
 
