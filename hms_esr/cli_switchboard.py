@@ -122,7 +122,9 @@ def proxy(
     mode_file: ModeFile = None,
     ca_dir: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Where its own authority is kept (default: .esr)."),
+        typer.Option(
+            metavar="FOLDER", help="Where its own authority is kept (default: .esr/proxy-ca)."
+        ),
     ] = None,
     answer: Annotated[
         str | None,
