@@ -27,6 +27,7 @@ from hms_esr.gateways.journal import Journal, default_interlock_file
 from hms_esr.gateways.listening import (
     Address,
     address_of,
+    check_no_overlap,
     parse_address,
     reserve,
 )
@@ -35,6 +36,8 @@ from hms_esr.gateways.options import (
     HUNG_AFTER_S,
     MOST_WORKERS,
     GatewayOptions,
+    check_apart,
+    check_number,
     check_tls,
     check_writable,
     parse_control,
@@ -99,10 +102,27 @@ def gateway_command(
         canaries_every_s=canaries_every_s,
         hung_after_s=hung_after_s,
     )
+    check_number("--seed", seed)
     check_tls(options.tls_cert, options.tls_key)
+    _check_files(options)
+    return run_gateway(options, env, here)
+
+
+def _check_files(options: GatewayOptions) -> None:
     check_writable("--record", options.record)
     check_writable("--access-log", options.access_log)
-    return run_gateway(options, env, here)
+    if options.interlock_file.is_dir():
+        raise GatewayError(f"--interlock {options.interlock_file} is a folder: name a file")
+    check_apart(
+        {
+            "the rules file": options.rules_file,
+            "--tls-key": options.tls_key,
+            "--mode-file": options.mode_file,
+            "--interlock": options.interlock_file,
+            "--record": options.record,
+            "--access-log": options.access_log,
+        }
+    )
 
 
 def _path(here: Path, name: str | None) -> Path | None:
@@ -111,6 +131,8 @@ def _path(here: Path, name: str | None) -> Path | None:
 
 def _limits(max_connections: int | None, max_body_bytes: int | None, drain: str | None) -> Limits:
     limits = Limits()
+    check_number("--max-connections", max_connections or 0)
+    check_number("--max-body-bytes", max_body_bytes or 0)
     if max_connections is not None:
         limits = replace(limits, max_connections=max_connections)
     if max_body_bytes is not None:
@@ -132,6 +154,7 @@ def run_gateway(options: GatewayOptions, env: Mapping[str, str], here: Path) -> 
         control = None
         if options.control is not None:
             control = stack.enter_context(reserve(options.control, "--control"))
+            check_no_overlap(listen, address_of(control))
             own.append(("the gateway's control API", address_of(control)))
         keeper = RulesKeeper(options.rules_file, env, own, say)
         try:

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
+from scenarios.plain_files import read_plain
 from scenarios.yaml_lines import load_yaml
 from switchboard.environment import Environment, parse_environment
 from switchboard.errors import Fault, RuleError, ScenarioError
@@ -71,8 +72,7 @@ def _files(folders: Sequence[Path]) -> Iterator[Path]:
 
 def _read_text(path: Path, source: str) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_plain(path, MAX_BYTES + 1)
     except OSError as error:
         raise RuleError(f"{source} cannot be read: {error.strerror}") from None
     if len(data) > MAX_BYTES:

@@ -21,9 +21,11 @@ from scenarios.environments import (
     load_environment,
     read_environment,
 )
+from scenarios.plain_files import read_plain
 from scenarios.yaml_lines import LineOf, load_yaml
 from switchboard.environment import Environment
 from switchboard.errors import Fault, RuleError, ScenarioError
+from switchboard.headers import is_label
 from switchboard.rules import Rules
 from switchboard.rules_reader import parse_rules
 
@@ -180,7 +182,7 @@ def _read_environment(
     for folder in dict.fromkeys(folders):
         for suffix in SUFFIXES:
             file = folder / f"{name}{suffix}"
-            if "/" not in name and "\0" not in name and file.is_file():
+            if is_label(name) and file.is_file():
                 return read_environment(file), file
     try:
         return load_environment(name, folders), folders[0] / name
@@ -193,8 +195,7 @@ def _read_text(path: Path, source: str) -> str:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise RuleError(f"{source} is no plain file; name the file that holds the rules")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_plain(path, MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not the name of a file"
         raise RuleError(f"{source} cannot be read: {reason}") from None
@@ -227,8 +228,7 @@ def _contents(files: Sequence[Path]) -> tuple[bytes | None, ...]:
 
 def _content(file: Path) -> bytes | None:
     try:
-        with file.open("rb") as opened:
-            return hashlib.sha256(opened.read(MAX_BYTES + 1)).digest()
+        return hashlib.sha256(read_plain(file, MAX_BYTES + 1)).digest()
     except OSError:
         return None
 

@@ -8,6 +8,7 @@ own (SO_REUSEPORT): the kernel spreads connections over them, and a dead worker'
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import socket
 from collections.abc import Iterable
@@ -69,16 +70,36 @@ def reserve(address: Address, option: str) -> socket.socket:
     """A socket that holds the port without listening. Raises GatewayError when it is taken."""
     holder = _socket(address)
     try:
-        # Bound alone at first: with SO_REUSEPORT from the start, a second gateway would quietly
-        # share the port of the first, and half of the requests would go by other rules.
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind((address.host, address.port))
+        _bind_alone(holder, address)
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except OSError as error:
         holder.close()
         reason = error.strerror or str(error)
         raise GatewayError(f"{option} cannot listen on {address}: {reason}") from error
     return holder
+
+
+def _bind_alone(holder: socket.socket, address: Address) -> None:
+    """Bind where nobody else is bound, whether he listens yet or not.
+
+    With SO_REUSEPORT from the start, a second gateway would quietly share the port of the first,
+    and half of the requests would go by other rules. With SO_REUSEADDR it would too, as long as the
+    first does not listen yet; without it, connections of yesterday's gateway are in the way.
+    """
+    try:
+        holder.bind((address.host, address.port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((address.host, address.port))
+
+
+def check_no_overlap(listen: Address, control: Address) -> None:
+    """Raise GatewayError when the control API would share the port of the gateway."""
+    is_same = listen.host == control.host or listen.is_everywhere or control.is_everywhere
+    if is_same and listen.port == control.port:
+        raise GatewayError(f"--listen and --control are both {control}: give each its own port")
 
 
 def address_of(holder: socket.socket) -> Address:

@@ -12,10 +12,12 @@ from hms_esr.canaries import EVERY_S
 from hms_esr.gateways.errors import GatewayError
 from hms_esr.gateways.listening import Address, parse_address
 from proxy.gateway.limits import Limits
+from scenarios.plain_files import read_plain
 
 DEFAULT_LISTEN: Final = "127.0.0.1:8080"
 EXAMPLE_CONTROL: Final = "127.0.0.1:8421"
 MOST_WORKERS: Final = 64
+MOST_NUMBER: Final = 2**53
 HUNG_AFTER_S: Final = 15.0
 """A worker reports every second; one that says nothing for so long will not come back."""
 
@@ -63,7 +65,7 @@ def check_tls(cert: Path | None, key: Path | None) -> None:
         raise GatewayError(f"{given} needs {missing} as well: name the file of each")
     for path in (cert, key):
         try:
-            path.open("rb").close()
+            read_plain(path, 1)
         except OSError as error:
             raise GatewayError(f"{path} cannot be read: {error.strerror or error}") from None
     try:
@@ -78,6 +80,35 @@ def check_tls(cert: Path | None, key: Path | None) -> None:
 
 def _no_password() -> str:
     raise ValueError("the key has a password")
+
+
+def check_number(option: str, number: int) -> None:
+    """Raise GatewayError for a number that no worker could be told."""
+    if abs(number) > MOST_NUMBER:
+        raise GatewayError(f"{option} must be at most {MOST_NUMBER:,}")
+
+
+def check_apart(files: Mapping[str, Path | None]) -> None:
+    """Raise GatewayError when two options name one file: each would spoil the other's.
+
+    files: by the option, or whatever else says what the file is.
+    """
+    known: dict[Path, str] = {}
+    for name, path in files.items():
+        if path is None:
+            continue
+        real = _resolved(path)
+        if real in known:
+            raise GatewayError(f"{known[real]} and {name} are the same file, {path}: name two")
+        known[real] = name
+
+
+def _resolved(path: Path) -> Path:
+    """Where it really is; links that lead in a circle are nowhere."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path
 
 
 def check_writable(option: str, path: Path | None) -> None:

@@ -1,7 +1,8 @@
 """The rules in force, and the edits of their file that are taken or refused.
 
-An edit is taken when the file is sound, every secret it names is there, and nothing in it leads
-back to ourselves. Otherwise what was in force stays in force, and that is said, counted and shown.
+An edit is taken when the file is sound, every secret and authority it names is there, and nothing
+in it leads back to ourselves. Otherwise what was in force stays in force, and that is said, counted
+and shown; what was missing is looked for again, so nobody has to edit the file once more.
 The mode of an edited file changes nothing: a running gateway is flipped, and that is audited.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hms_esr.gateways.authorities import find_authorities
 from hms_esr.gateways.listening import Address, check_no_loop
 from hms_esr.gateways.secret_values import read_secrets
 from scenarios.rules_files import RulesWatch
@@ -45,20 +47,23 @@ class RulesKeeper:
         self._own = tuple(own)
         self._say = say
         self._watch = RulesWatch(path, report=self._note)
+        self._weighed = self._watch.rules
+        """As they were read, those that are in force."""
         self.in_force = self._weigh(self._watch.rules)
 
     def check(self) -> InForce | None:
         """What is in force from now on, when the file was edited and is sound; else None."""
         try:
-            rules = self._watch.check()
+            self._watch.check()
         except (EsrError, OSError) as error:
             self._refuse(str(error))
             return None
-        if rules is None:
+        if self._watch.complaint is not None or self._watch.rules == self._weighed:
             self._mend()
             return None
+        # New rules, or sound ones that lacked a secret: it may be there by now.
         try:
-            found = self._weigh(rules)
+            found = self._weigh(self._watch.rules)
         except EsrError as error:
             self._refuse(f"{error}\nThe rules that were read before stay in force.")
             return None
@@ -69,7 +74,10 @@ class RulesKeeper:
 
     def _weigh(self, rules: Rules) -> InForce:
         check_no_loop(rules, self._own)
-        return InForce(rules, read_secrets(rules, self._env, self._path.parent))
+        folder = self._path.parent
+        found = InForce(find_authorities(rules, folder), read_secrets(rules, self._env, folder))
+        self._weighed = rules
+        return found
 
     def _note(self, sentence: str) -> None:
         """What the watch says: a complaint, or that it was mended."""
@@ -89,5 +97,5 @@ class RulesKeeper:
 
     def _mend(self) -> None:
         """The file is again what is in force."""
-        if self._watch.complaint is None and self._watch.rules == self.in_force.rules:
+        if self._watch.complaint is None and self._watch.rules == self._weighed:
             self.complaint = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hms_esr.gateways.errors import GatewayError
+from scenarios.plain_files import read_plain
 from switchboard.headers import is_value
 from switchboard.rules import Rules
 
@@ -26,7 +27,7 @@ def read_secrets(rules: Rules, env: Mapping[str, str], folder: Path) -> dict[str
 
 def _from_env(rules: Rules, name: str, env: Mapping[str, str]) -> str:
     value = env.get(name)
-    if not value:
+    if not value or not value.strip():
         raise GatewayError(
             f"{rules.source} injects a credential from the environment variable {name}, which is "
             f"{'empty' if name in env else 'not set'}: set it to the sandbox's own"
@@ -38,15 +39,14 @@ def _from_env(rules: Rules, name: str, env: Mapping[str, str]) -> str:
 
 def _from_file(rules: Rules, path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        data = read_plain(path, MOST_BYTES + 1)
     except OSError as error:
         raise GatewayError(
             f"{rules.source} injects a credential from {path}, which cannot be read: "
             f"{error.strerror or error}"
         ) from None
     value = data.decode("latin-1").strip("\r\n")
-    if not value or len(data) > MOST_BYTES or not is_value(value):
+    if not value.strip() or len(data) > MOST_BYTES or not is_value(value):
         raise GatewayError(
             f"{path} holds no credential: it must be one line of text that can stand in a header"
         )

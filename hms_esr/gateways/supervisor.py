@@ -109,9 +109,7 @@ class Supervisor:
     async def replace(self, in_force: InForce) -> None:
         """Have every worker take new rules, and those that start later as well."""
         self._in_force = in_force
-        rules = to_plain_data(in_force.rules)
-        pairs = list(in_force.secrets.items())
-        await self._ask_all(do="rules", rules=rules, secrets=pairs)
+        await self._ask_all(**_order_of(in_force))
 
     async def trip(self, reason: str) -> None:
         """Refuse everything from now on, in every worker and in those that start later."""
@@ -134,8 +132,16 @@ class Supervisor:
     async def _spawn(self, number: int) -> Member:
         with join(self._address) as listener:
             job = self._job(number, listener.fileno())
+            in_force = self._in_force
             member = await Member.spawn(job, listener, self._take)
         self._members[number] = member
+        # While the process started, all others may have been told something.
+        if self._in_force is not in_force:
+            member.tell(**_order_of(self._in_force))
+        if self.tripped != job.tripped:
+            member.tell(do="trip", reason=self.tripped)
+        if self._is_stopping:
+            member.kill()
         return member
 
     def _job(self, number: int, socket_fd: int) -> Job:
@@ -188,6 +194,12 @@ class Supervisor:
         add_counts(self.totals, report["counts"])
         add_flows(self.totals, report["flows"])
         self.ledger.merge(report["ledger"])
+
+
+def _order_of(in_force: InForce) -> dict[str, Any]:
+    """What a worker is told of new rules."""
+    pairs = list(in_force.secrets.items())
+    return {"do": "rules", "rules": to_plain_data(in_force.rules), "secrets": pairs}
 
 
 def how_it_ended(code: int) -> str:
