@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tests.leaks import dns
 from tests.leaks.doors import PROXY_MODES, Door
 from tests.leaks.faults.hooks import CONTROL_BYTES, Control
-from tests.leaks.lanes import LANES, DoorRefusedError, Lane
+from tests.leaks.lanes import LANES, DoorRefusedError, Lane, send_datagram, straight
 from tests.leaks.places import MARK
 from tests.leaks.wire import Answer
 
@@ -31,6 +32,7 @@ HEALTHY_S: Final = 4.0
 LOOK_AGAIN_S: Final = 0.005
 HANG_S: Final = 0.1
 LANES_OF: Final = {
+    "dns": ("dns",),
     "gateway": ("gateway",),
     "forward": ("forward", "forward-connect-tls"),
     "reverse": ("reverse",),
@@ -67,6 +69,12 @@ MUST_HIT: Final = {
     "reverse": _INTERCEPTOR,
     "socks5": _INTERCEPTOR,
     "transparent": _INTERCEPTOR,
+    "dns": (
+        *_CORE,
+        "proxy.interceptor.router:NamesRouter.dns_request",
+        "proxy.interceptor.names_service:NamesService.answer",
+        "proxy.interceptor.gate:Gate.refuse_name",
+    ),
     "asgi": ("switchboard.edit_request:edit_request", "switchboard.edit_answer:edit_answer"),
     "wsgi": ("switchboard.edit_request:edit_request", "switchboard.edit_answer:edit_answer"),
 }
@@ -129,6 +137,10 @@ DECIDING: Final = frozenset(
 """Where one of these raises, not even the sandbox is asked for anything."""
 
 
+NAMES: Final = Lane("dns", "dns", straight)
+"""No lane, but a way to ask for a name."""
+
+
 @dataclass
 class FaultReport:
     """What came of all faults of one kind in one door."""
@@ -162,7 +174,7 @@ class FaultRuns:
         self._name = door
         self._kind = kind
         self._hang_s = HANG_S
-        self._lanes = [LANES[name] for name in LANES_OF[door]]
+        self._lanes = [LANES.get(name, NAMES) for name in LANES_OF[door]]
         self._number = 0
         path = Path(world.folder, "control")
         if not path.exists():
@@ -277,6 +289,9 @@ class FaultRuns:
             watcher.join()
 
     def _send(self, lane: Lane, host: str, probe: _Probe) -> None:
+        if lane is NAMES:
+            probe.answer = self._look_up(host)
+            return
         try:
             stream = lane.open(self._door.address, host, timeout_s=SILENCE_S)
         except DoorRefusedError as error:
@@ -292,6 +307,18 @@ class FaultRuns:
         if probe.answer is None and not stream.is_over:
             self.report.silent.append(f"{self._control.name} on {lane.name}")
         stream.close()
+
+    def _look_up(self, host: str) -> Answer | None:
+        """What the door says of a name, as an answer: an address is one of the sandbox's."""
+        query = dns.build_query(host, dns.A)
+        raw = send_datagram(self._door.address, query, SILENCE_S / 4)
+        if raw is None:
+            return None
+        found = dns.parse_reply(raw).addresses
+        if not found:
+            return Answer(403)
+        is_own = all(each == self._door.address[0] for each in found)
+        return Answer(200, {"x-sandbox": "yes"} if is_own else {"x-production": str(found)})
 
     def _settle(self, name: str) -> None:
         """Have a door that works again, started anew where it must be."""
@@ -315,8 +342,8 @@ class FaultRuns:
             answer = probe.answer
             if answer is not None and answer.is_from_sandbox:
                 return True
-            if answer is not None and answer.refused_by == "interlock":
-                return False
+            if answer is not None and (answer.refused_by == "interlock" or lane is NAMES):
+                return False  # for good
         return False
 
 

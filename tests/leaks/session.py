@@ -40,6 +40,17 @@ FaultResults = dict[tuple[str, str], Future[dict[str, Any]]]
 """By door and kind of fault."""
 
 
+_EXCUSES = ("needs mitmproxy", "without iptables and iproute2")
+
+
+def skip_missing(door: str, why: str) -> None:
+    """Skip loudly for what this machine lacks; a door that is broken is a failure."""
+    TALLY.missing[door] = why
+    if any(excuse in why for excuse in _EXCUSES):
+        pytest.skip(f"the {door} door cannot be here: {why[-300:]}")
+    pytest.fail(f"the {door} door did not start: {why[-1_000:]}")
+
+
 class Runner:
     """The other end of `runner.py`."""
 
