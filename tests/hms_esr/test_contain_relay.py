@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 from hms_esr.containment.relay import Address, Relay, Serve, Traffic, serve_tcp
 
@@ -17,11 +17,12 @@ async def door(name: bytes) -> AsyncIterator[Address]:
     """Says its name, then what it was sent, and hangs up when its client has."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(name)
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
+        # Before Python 3.12 a server that is closed does not wait for whom it serves.
+        with closing(writer):
+            writer.write(name)
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
