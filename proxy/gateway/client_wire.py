@@ -101,7 +101,7 @@ class ClientWire(asyncio.Protocol):
             self._server_name = self._desk.names.of(tls)
         desk = self._desk
         desk.statistics.accepted += 1
-        if desk.is_draining or len(desk.clients) >= desk.limits.max_connections:
+        if desk.is_over or len(desk.clients) >= desk.limits.max_connections:
             self.refuse(refuse("too-many-connections"), None)
             return
         desk.clients.add(self)
@@ -279,9 +279,14 @@ class ClientWire(asyncio.Protocol):
         else:
             self._close()
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is under way on it."""
+        return self._state == _HEAD and self.work is None
+
     def end_idle(self) -> None:
         """Close a connection that has nothing under way: the gateway stops."""
-        if self._state == _HEAD and self.work is None:
+        if self.is_idle:
             self._close()
 
     @property

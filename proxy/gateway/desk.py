@@ -63,6 +63,9 @@ class Desk:
         self.names = AskedNames()
         self.clients: set[ClientWire] = set()
         self.is_draining = False
+        """It stops: every answer is the last one of its connection."""
+        self.is_over = False
+        """It has stopped: whoever comes now comes too late."""
         self._observer = observer
         self._clock = clock
         self.now = clock()

@@ -39,5 +39,7 @@ class Limits:
     """An unused connection to a destination; below the 5 s after which many servers hang up."""
     linger_s: float = 2.0
     """How long a refused client may go on sending before it is cut off."""
+    farewell_s: float = 0.25
+    """When the gateway stops: what a client's next request may take that is on its way already."""
     drain_s: float = 10.0
     """What requests under way may take when the gateway stops or the mode is flipped."""

@@ -11,7 +11,8 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
+from typing import Final, NamedTuple
 
 from proxy.gateway.client_wire import ClientWire
 from proxy.gateway.desk import Desk
@@ -26,6 +27,27 @@ from switchboard.switch import Switch
 MAX_CAPTURED_BYTES: Final = 1_048_576
 SWEEP_S: Final = 0.5
 BACKLOG: Final = 4_096
+_LOOP_TURNS: Final = 3
+
+
+class _ListeningDoor(NamedTuple):
+    """A server, and a second descriptor of its socket, which outlives it for a moment."""
+
+    server: asyncio.Server
+    spare: socket.socket
+    tls: ssl.SSLContext | None
+    handshake_timeout_s: float | None
+
+    def take_waiting(self) -> list[socket.socket]:
+        """Accept everybody who is there, and close: whoever comes later is refused."""
+        waiting = []
+        self.spare.setblocking(False)
+        with self.spare, suppress(OSError):
+            while True:
+                accepted, _ = self.spare.accept()
+                accepted.setblocking(False)
+                waiting.append(accepted)
+        return waiting
 
 
 class Gateway:
@@ -59,7 +81,8 @@ class Gateway:
             clock=clock,
             connect=connect,
         )
-        self._servers: list[asyncio.Server] = []
+        self._doors: list[_ListeningDoor] = []
+        self._arriving = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
@@ -71,10 +94,11 @@ class Gateway:
             self._desk.names.listen_on(tls)
         loop = asyncio.get_running_loop()
         timeout_s = self._desk.limits.head_timeout_s if tls is not None else None
+        spare = sock.dup()
         server = await loop.create_server(
             self.client_wire, sock=sock, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=timeout_s
         )
-        self._servers.append(server)
+        self._doors.append(_ListeningDoor(server, spare, tls, timeout_s))
         if self._timer is None:
             self._timer = loop.call_later(SWEEP_S, self._tick)
 
@@ -91,16 +115,23 @@ class Gateway:
         self._desk.sweep()
 
     async def drain(self) -> None:
-        """Stop: accept nobody, let requests under way end within `drain_s`, then cut them off."""
+        """Stop: accept nobody, let requests under way end within `drain_s`, then cut them off.
+
+        Under way is also what a client has sent and nobody has read yet: on connections that nobody
+        has accepted, and on idle ones. So those have `farewell_s` for one last request.
+        """
         desk = self._desk
         desk.is_draining = True
-        for server in self._servers:
-            server.close()
         stops = refuse("no-rules", "the gateway stops")
         for client in tuple(desk.clients):
-            client.end_idle()
             if client.is_tunnelled:
                 client.end_work(stops)
+        await self._stop_listening()
+        farewell_s = min(desk.limits.farewell_s, desk.limits.drain_s)
+        await desk.wait_until(lambda: not self._is_awaited(), farewell_s)
+        desk.is_over = True
+        for client in tuple(desk.clients):
+            client.end_idle()
         await desk.wait_until(lambda: not self._is_busy(), desk.limits.drain_s)
         for client in tuple(desk.clients):
             client.end_work(stops)
@@ -112,6 +143,39 @@ class Gateway:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    async def _stop_listening(self) -> None:
+        """Close the listening sockets, once everybody who waits there was let in."""
+        for door in self._doors:
+            door.server.close()
+        if not self._doors:
+            return
+        # Its own descriptor is closed when the loop comes round; ours still takes who waits.
+        for _ in range(_LOOP_TURNS):
+            await asyncio.sleep(0)
+        for door in self._doors:
+            for waiting in door.take_waiting():
+                self._arriving += 1
+                self._desk.errands.start(self._let_in(door, waiting))
+        self._doors.clear()
+
+    async def _let_in(self, door: _ListeningDoor, waiting: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self.client_wire,
+                waiting,
+                ssl=door.tls,
+                ssl_handshake_timeout=door.handshake_timeout_s,
+            )
+        except OSError:
+            waiting.close()  # it has gone, or its handshake came to nothing
+        finally:
+            self._arriving -= 1
+            self._desk.changed()
+
+    def _is_awaited(self) -> bool:
+        """Somebody may be about to ask something."""
+        return self._arriving > 0 or any(client.is_idle for client in self._desk.clients)
 
     def _is_busy(self) -> bool:
         return any(client.work is not None for client in self._desk.clients)

@@ -220,7 +220,7 @@ async def test_unreadable_rules_refuse_everything() -> None:
 
 
 async def test_drain_ends_idle_clients_and_waits_for_the_others() -> None:
-    scene = Scene()
+    scene = Scene(limits=Limits(farewell_s=0))
     idle = scene.client()[1]
     _, busy = await scene.ask(GET)
     draining = await in_background(scene.gateway.drain())
