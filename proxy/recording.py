@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from proxy.scrub import NOT_CAPTURED, TOO_LONG, Judged, judge_body
-from switchboard.credentials import safe_headers, safe_target
+from switchboard.credentials import REPLACED, has_secret_shape, safe_headers, safe_target
 from switchboard.event import Event
 from switchboard.exchange import Exchange, Headers
 
@@ -59,6 +59,8 @@ def url_of(exchange: Exchange) -> str:
     if exchange.target == "*":
         return "*"
     authority = exchange.authority.rpartition("@")[2]
+    if has_secret_shape(authority):
+        authority = REPLACED
     url = f"{exchange.scheme}://{authority}{safe_target(exchange.target)}"
     if url.isascii() and url.isprintable() and " " not in url:
         return url

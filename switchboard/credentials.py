@@ -22,6 +22,7 @@ REPLACED: Final = "sandbox"
 _DROPPED_NAMES: Final = HOP_BY_HOP | {
     "alt-used",
     "auth",
+    "authentication",
     "cf-connecting-ip",
     "client-cert",
     "client-cert-chain",
@@ -51,7 +52,7 @@ _DROPPED_PREFIXES: Final = (
     "x-ssl-",
     "x-vault-",
 )
-_DROPPED_SUFFIXES: Final = ("-key", "-auth", "-otp", "-pin")
+_DROPPED_SUFFIXES: Final = ("-key", "-auth", "-authentication", "-otp", "-pin", "-saml")
 _DROPPED_PARTS: Final = (
     "api-key",
     "api_key",
@@ -61,7 +62,10 @@ _DROPPED_PARTS: Final = (
     "cookie",
     "credential",
     "csrf",
+    "hmac",
     "jwt",
+    "passcode",
+    "passphrase",
     "passwd",
     "password",
     "secret",
@@ -99,6 +103,19 @@ _SECRET_PARAMS: Final = frozenset(
 _SECRET_PARAM_PREFIXES: Final = ("x-amz-", "x-goog-")
 _SECRET_PARAM_PARTS: Final = (*_DROPPED_PARTS, "session_id", "auth_")
 
+# A name that ends in one of these: `userPass`, `user.pin`, `pin[0]`, `privateKey`.
+_LAST_WORDS: Final = frozenset(
+    {"assertion", "auth", "bearer", "key", "otp", "pass", "pin", "pwd", "sid", "sig", "totp"}
+)
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+# What somebody calls a value in a text of whatever kind: `"pin": 1`, `user[pass] = x`.
+_NAMED: Final = re.compile(
+    r"(?<![\w-])([A-Za-z_][\w-]{0,255}(?:\[\w{0,32}\]){0,3})"
+    r"\\{0,3}[\"'`]?[ \t]{0,16}(?:=>|[:=])(?![:=/])\s{0,16}\S"
+)
+_HARMLESS_NAMES: Final = frozenset({"code", "key", "ticket"})
+"""In a query they hold credentials; elsewhere they are everybody's words."""
+
 # Alternatives that all start with a literal let `search` skip ahead by first character.
 _SECRET_SHAPE: Final = re.compile(
     r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)+"  # a JSON web token, signed or encrypted
@@ -112,6 +129,16 @@ _SECRET_SHAPE: Final = re.compile(
 _AUTH_SCHEME: Final = re.compile(
     r"\s*(?:bearer|basic|digest|negotiate|ntlm|hawk|apikey|aws4-hmac-sha256)[\s,]", re.IGNORECASE
 )
+# In a header nobody begins a sentence with these; in a query or a body somebody may.
+_HEADER_SCHEME: Final = re.compile(
+    r"\s*(?:aws|googlelogin|mac|oauth|sharedkey|sharedkeylite|token)[ \t]", re.IGNORECASE
+)
+# Further on in a text it must also look like one: eight characters, and not a word.
+_AUTH_INSIDE: Final = re.compile(
+    r"(?:[Bb]earer|BEARER|[Bb]asic|BASIC|[Tt]oken|[Nn]egotiate|[Aa]pi[Kk]ey)[ \t,]+"
+    r"(?=[\w.~+/-]*[\d=])[\w.~+/=-]{8,}"
+    r"|bearer\.authorization\."
+)
 _USER_INFO: Final = re.compile(r"://[^/?#\s@]*@")
 _NESTED_PARAM: Final = re.compile(r"(?:^|[?&;#,])([^=&?;#,]{1,64})=[^&;#,]")
 _cut: Final = re.compile(r"([&;#])").split
@@ -122,6 +149,7 @@ _CACHED_PARAM: Final = 80
 _names: dict[str, bool] = {}
 _lines: dict[tuple[str, str], str] = {}
 _params: set[str] = set()
+_plain_names: set[str] = set()
 
 
 def safe_headers(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -175,13 +203,15 @@ def safe_value(name: str, value: str) -> str | None:
         dropped = _remember_name(name)
     if dropped or not is_value(value):
         return None
-    if has_secret_shape(value):
+    if has_secret_shape(value) or _HEADER_SCHEME.match(value) is not None:
         return None
     if "=" in value:
         if "?" in value:
             value = safe_target(value)  # a Referer, say: worth keeping without its secrets
         elif _is_secret_value(value):
             return None
+    if ('"' in value or ": " in value or "%" in value) and names_secret(_decoded(value)):
+        return None
     return value.strip(" \t")
 
 
@@ -197,6 +227,7 @@ def is_dropped_name(name: str) -> bool:
         or low.startswith(_DROPPED_PREFIXES)
         or low.endswith(_DROPPED_SUFFIXES)
         or any(part in low for part in _DROPPED_PARTS)
+        or _ends_secret(name)
     )
 
 
@@ -205,6 +236,10 @@ def safe_target(target: str) -> str:
     path, mark, query = target.partition("?")
     if _SECRET_SHAPE.search(path) is not None:
         path = _SECRET_SHAPE.sub(REPLACED, path)
+    if "%" in path:
+        path = "/".join([_safe_segment(part) for part in path.split("/")])
+    if "@" in path:
+        path = _USER_INFO.sub(f"://{REPLACED}@", path)
     if ";" in path or "#" in path:  # `;jsessionid=...` hides in the path
         path = _safe_params(path)
     return f"{path}?{_safe_params(query)}" if mark else path
@@ -212,7 +247,8 @@ def safe_target(target: str) -> str:
 
 def is_secret_param(name: str) -> bool:
     """True when a query parameter of this name holds a credential."""
-    low = _decoded(name).lower().strip()
+    name = _decoded(name)
+    low = name.lower().strip()
     dashed = low.replace("_", "-")
     return (
         low in _SECRET_PARAMS
@@ -220,14 +256,49 @@ def is_secret_param(name: str) -> bool:
         or dashed.endswith(_DROPPED_SUFFIXES)
         or any(part in low for part in _SECRET_PARAM_PARTS)
         or any(part in dashed for part in _DROPPED_PARTS)
+        or _ends_secret(name)
     )
+
+
+def is_secret_name(name: str) -> bool:
+    """True when what is called so in a text, a form or JSON is a credential."""
+    known = _plain_names
+    if name in known:
+        return False
+    is_secret = name.lower() not in _HARMLESS_NAMES and is_secret_param(name)
+    if not is_secret and len(name) <= _CACHED_PARAM:
+        if len(known) >= _CACHE_SIZE:
+            known.clear()
+        known.add(name)
+    return is_secret
+
+
+def names_secret(text: str) -> bool:
+    """True when a text, of whatever kind, says of some value that it is a credential."""
+    return any(is_secret_name(found[1]) for found in _NAMED.finditer(text))
 
 
 def has_secret_shape(text: str) -> bool:
     """True when the text looks like a credential, or holds one, whatever it is called."""
     if _SECRET_SHAPE.search(text) or _AUTH_SCHEME.match(text):
         return True
+    # Looking for a few plain words is far faster than a pattern that finds nothing.
+    if _may_hold_scheme(text) and _AUTH_INSIDE.search(text) is not None:
+        return True
     return "@" in text and _USER_INFO.search(text) is not None
+
+
+def _may_hold_scheme(text: str) -> bool:
+    return (
+        "earer" in text
+        or "asic" in text
+        or "oken" in text
+        or "egotiate" in text
+        or "piKey" in text
+        or "pikey" in text
+        or "EARER" in text
+        or "ASIC" in text
+    )
 
 
 def _remember_name(name: str) -> bool:
@@ -259,7 +330,7 @@ def _safe_param(part: str) -> str:
 def _choose_param(part: str) -> str:
     name, equals, value = part.partition("=")
     if not value:
-        return part if not has_secret_shape(_decoded(part)) else REPLACED
+        return REPLACED if _is_secret_value(_decoded(part)) else part
     if is_secret_param(name) or _is_secret_value(_decoded(value)):
         return f"{name}{equals}{REPLACED}"
     return part
@@ -269,9 +340,25 @@ def _is_secret_value(value: str) -> bool:
     """A value may itself be a URL with a secret in it: `next=/cb?token=...`."""
     if has_secret_shape(value):
         return True
-    if "=" not in value:
+    if "=" in value and any(is_secret_param(found[1]) for found in _NESTED_PARAM.finditer(value)):
+        return True
+    return ":" in value and names_secret(value)
+
+
+def _safe_segment(segment: str) -> str:
+    """A part of a path, without what hides in its percent-encoding."""
+    if "%" not in segment:
+        return segment
+    text = _decoded(segment)
+    is_secret = _SECRET_SHAPE.search(text) is not None or _USER_INFO.search(text) is not None
+    return REPLACED if is_secret else segment
+
+
+def _ends_secret(name: str) -> bool:
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not words or words[-1] not in _LAST_WORDS:
         return False
-    return any(is_secret_param(found[1]) for found in _NESTED_PARAM.finditer(value))
+    return "-".join(words) not in _KEPT_NAMES
 
 
 def _decoded(text: str) -> str:

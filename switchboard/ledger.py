@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from switchboard.credentials import REPLACED, has_secret_shape
 from switchboard.exchange import Exchange, Refusal
 
 MOST_ROWS: Final = 1_000
@@ -38,12 +39,12 @@ class Ledger:
         if key in contacts:
             contacts[key] += 1
         else:
-            self._contact(key, 1)
+            self._contact((*key[:3], _shown(host)), 1)
 
     def refused(self, refusal: Refusal) -> None:
         """Count an attempt by host, rule and who asked."""
         self._refuse(
-            (refusal.host[:100], refusal.rule, refusal.door),
+            (_shown(refusal.host[:100]), refusal.rule, refusal.door),
             1,
             {refusal.client.rpartition(":")[0] or refusal.client: 1},
         )
@@ -96,6 +97,11 @@ class Ledger:
         for client, times in clients.items():
             name = client if client in known or len(known) < MOST_CLIENTS else OTHERS
             known[name] = known.get(name, 0) + times
+
+
+def _shown(host: str) -> str:
+    """A host as it may stand in a report: whoever asks may put anything into it."""
+    return REPLACED if has_secret_shape(host) else host
 
 
 def _by_count(counts: Mapping[Any, int]) -> list[tuple[Any, int]]:
