@@ -162,6 +162,16 @@ HTTP: Final = (*GATEWAYS, *PROXIES)
 """Every lane through which a request goes out."""
 ALL: Final = (*HTTP, *MIDDLEWARES)
 """And the middleware, which sees only what comes in."""
+EACH: Final = (
+    *GATEWAYS,
+    "forward",
+    "forward-connect-tls",
+    "reverse",
+    "socks5",
+    "transparent-tls",
+    *MIDDLEWARES,
+)
+"""Every door, plain and TLS, for what does not depend on how a tunnel was asked for."""
 TLS: Final = tuple(name for name in HTTP if LANES[name].is_tls)
 
 
