@@ -18,6 +18,7 @@ from hms_esr.preparation import UsageError
 from hms_esr.voice import Voice, say, turn_away
 
 STDOUT = "-"
+DEFAULT_WIDTH = 80
 
 
 class Output:
@@ -31,6 +32,8 @@ class Output:
             _check_writable(json_target)
         self.voice = Voice(sys.stderr if json_target == STDOUT else sys.stdout)
         self.console = Console(file=cast(TextIO, self.voice))
+        if self.console.width < 1:  # COLUMNS=0 means that nobody knows, not that nothing fits
+            self.console.width = DEFAULT_WIDTH
 
     def write(self, value: Mapping[str, Any]) -> None:
         """Raises UsageError when what was asked for cannot be written."""

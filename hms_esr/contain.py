@@ -25,6 +25,7 @@ from typing import Any, Final
 import orjson
 
 from hms_esr.canaries import Canary, plan_canaries
+from hms_esr.commands import here as working_folder
 from hms_esr.containment import kernel
 from hms_esr.containment.account import sum_up
 from hms_esr.containment.doors import FORWARD, GATEWAY, REVERSE, Door, Home, start_command
@@ -43,6 +44,7 @@ from hms_esr.containment.surroundings import build_surroundings
 from hms_esr.containment.warden_line import WardenLine
 from hms_esr.containment.ways_round import check_streams, folders_to_cover, sockets_to_cover
 from hms_esr.exits import USAGE
+from hms_esr.gateways.options import check_writable
 from hms_esr.run_folder import home_folder
 from hms_esr.scratch import make_scratch
 from hms_esr.signing import KEY_FILE, PEM_VARIABLE, load_signer
@@ -79,8 +81,9 @@ def contain_command(
     if shutil.which(command[0]) is None:
         say(f"{command[0]}: there is no such command here")
         return NOT_FOUND
-    here, variables = Path.cwd(), dict(os.environ)
+    here, variables = working_folder(), dict(os.environ)
     rules_file = find_rules(rules, variables, here)
+    check_writable("--record", here / record if record else None)
     with ExitStack() as stack:
         folder = make_scratch("esr-contain-", stack)
         copy, frozen = freeze_rules(rules_file, variables, here, folder / "rules")

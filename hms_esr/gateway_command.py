@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from hms_esr.canaries import EVERY_S, CanaryError, CanaryWatch
+from hms_esr.commands import here as working_folder
 from hms_esr.exits import PASS
 from hms_esr.gateways.errors import GatewayError
 from hms_esr.gateways.journal import Journal, default_interlock_file
@@ -80,7 +81,7 @@ def gateway_command(
     listen, control: HOST:PORT, port 0 is any free one.   rules: `$ESR_RULES` or switchboard.yml
     when None.   seed: decides what stubs draw.   drain: `10s`, and the two before it: see `Limits`.
     """
-    here, env = Path.cwd(), os.environ
+    here, env = working_folder(), os.environ
     rules_file = find_rules(rules, env, here)
     if not 1 <= workers <= MOST_WORKERS:
         raise GatewayError(f"--workers {workers} must be 1 to {MOST_WORKERS}")

@@ -67,6 +67,8 @@ SHORT: Final = {
 NOTES: Final = {
     "cert": "-E: curl would show a client certificate; the switchboard does not pass one on",
     "config": "-K: the options in that file are not read here",
+    "http3": "--http3: curl would try UDP first, of which no door sees anything",
+    "http3-only": "--http3-only: curl would use UDP, of which no door sees anything",
     "insecure": "-k: curl would take any certificate for the right one",
     "location": "-L: curl would follow redirects; each of them is decided anew",
     "location-trusted": "--location-trusted: curl would send credentials to wherever a redirect "

@@ -34,6 +34,7 @@ _DROPPED: Final = frozenset(
     {
         "alt-svc",
         "clear-site-data",
+        "content-security-policy-report-only",
         "expect-ct",
         "nel",
         "proxy-authenticate",
@@ -41,16 +42,20 @@ _DROPPED: Final = frozenset(
         "report-to",
         "reporting-endpoints",
         "set-cookie2",
+        "sourcemap",
         "strict-transport-security",
+        "x-sourcemap",
     }
 )
 _LEADING: Final = frozenset({"location", "refresh"})
 """Clients follow them by themselves."""
-_SPECIAL: Final = _LEADING | {"content-location", "link", "set-cookie"}
+_POLICY: Final = "content-security-policy"
+_SPECIAL: Final = _LEADING | {"content-location", _POLICY, "link", "set-cookie"}
 _URL: Final = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?//([^/?#\\\s\"'<>]*)([^\s\"'<>]*)")
 _REFRESH: Final = re.compile(
     r"([\s0-9.]*[;,\s]\s*(?:url\s*=\s*)?)(['\"]?)(.*?)(['\"]?)", re.IGNORECASE | re.DOTALL
 )
+_REPORTS: Final = re.compile(r"\s*report-(?:uri|to)\b", re.IGNORECASE)
 _LINK: Final = re.compile(r"<([^>]*)>")
 _BEFORE_URL: Final = re.compile(r"[\x00-\x20]+")
 _VISIBLE: Final = "!\"#$%&'()*+,/:;<=>?@[]^`{|}~"
@@ -90,6 +95,8 @@ def _edit_special(low: str, value: str, ask: Ask, forward: Forward, rules: Rules
     """A header that names a place or sets a cookie; "" is one that the client does not get."""
     if low == "set-cookie":
         return set_cookie(value, are_marked=rules.cookies == "sandbox") or ""
+    if low == _POLICY:
+        return _without_reports(value)
     if low == "link":
         return _map_links(value, ask, forward, rules) or ""
     if low == "refresh":
@@ -99,6 +106,12 @@ def _edit_special(low: str, value: str, ask: Ask, forward: Forward, rules: Rules
     if place is None and low in _LEADING:
         return refuse("redirect", shown_place(value))
     return place or ""
+
+
+def _without_reports(policy: str) -> str:
+    """A policy that holds, and tells nobody elsewhere when it is broken."""
+    kept = (part for part in policy.split(";") if not _REPORTS.match(part))
+    return ";".join(kept).strip(" ;")
 
 
 def map_place(value: str, ask: Ask, forward: Forward, rules: Rules) -> str | None:

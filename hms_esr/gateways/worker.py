@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import resource
 import socket
 import ssl
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ from hms_esr.gateways.plain_values import from_plain_data
 from hms_esr.gateways.witness import Witness
 from hms_esr.stub_answers import StubAnswers
 from hms_esr.voice import say
+from proxy.gateway.limits import Limits
 from proxy.gateway.server import Gateway
 from proxy.gateway.statistics import GatewayStatistics
 from proxy.recorder import Recorder
@@ -71,7 +74,7 @@ class Worker:
         self._gateway = Gateway(
             self._switch,
             self._witness,
-            job.limits,
+            limits_here(job.limits, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
             stubs=StubAnswers(job.seed, job.number),
             capture=job.record is not None,
             hop=job.hop,
@@ -174,6 +177,17 @@ class Worker:
     def _close_recorders(self) -> None:
         for recorder in self._recorders:
             recorder.close()
+
+
+def limits_here(limits: Limits, most_files: int) -> Limits:
+    """The limits, with no more clients than leave files for upstreams, recordings and the mode.
+
+    A worker without a file to spare could dial nobody, and could not read its mode any more.
+    """
+    most = max(1, most_files * 3 // 4)
+    if most_files == resource.RLIM_INFINITY or limits.max_connections <= most:
+        return limits
+    return replace(limits, max_connections=most)
 
 
 def levels_of(statistics: GatewayStatistics) -> dict[str, int]:

@@ -47,6 +47,7 @@ from switchboard.edge.mode_system import (
 )
 from switchboard.rules import LIVE, SANDBOX, Mode
 
+MOST_WORD_BYTES: Final = 1_000
 BY_HAND: Final = "unknown, edited by hand"
 
 
@@ -58,6 +59,8 @@ class FileMode:
 
     def __init__(self, path: str | Path, default: Mode = SANDBOX) -> None:
         self.path = Path(path)
+        if not self.path.name or "\0" in str(path):
+            raise ModeError(f"{path!s:.100} is no name of a mode file: name one such as a.mode")
         self.shared_path = self.path.with_name(f"{self.path.name}.shared")
         self.audit_path = self.path.with_suffix(".audit.ndjson")
         self._default = LIVE if default == LIVE else SANDBOX
@@ -138,6 +141,7 @@ class FileMode:
             raise ModeError("the mode was not flipped: another flip is still waiting")
         try:
             self._look()
+            self._check_own()
             with self._flip_lock(deadline) as audit:
                 left = self._switch(audit, mode, named(who), why)
                 left += drain_each(self._slots.listeners, mode, self.generation, deadline)
@@ -148,6 +152,15 @@ class FileMode:
             self._looking.release()
         if left:
             raise ModeError(f"the mode is {mode} now, but {'; '.join(left)}")
+
+    def _check_own(self) -> None:
+        """A file that is far too long for a mode is somebody's work: it is not written over."""
+        found = identity_of(self.path)
+        if found is not None and found[2] > MOST_WORD_BYTES:
+            raise ModeError(
+                f"{self.path} holds something else than a mode, and is not written over: the mode "
+                "stays sandbox; name another file"
+            )
 
     def drain_behind(self) -> None:
         """Look, and drain whoever of this process has not seen the last flip."""

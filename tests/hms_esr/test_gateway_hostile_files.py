@@ -22,6 +22,8 @@ from hms_esr.gateways.listening import Address, address_of, check_no_overlap, re
 from hms_esr.gateways.options import GatewayOptions
 from hms_esr.gateways.rules_keeper import InForce, RulesKeeper
 from hms_esr.gateways.supervisor import Supervisor
+from hms_esr.gateways.worker import limits_here
+from proxy.gateway.limits import Limits
 from proxy.gateway.tls import build_upstream_context
 from scenarios.rules_files import read_rules
 from switchboard.errors import EsrError, RuleError
@@ -319,3 +321,9 @@ async def test_a_worker_that_starts_while_all_stop_ends_at_once(
         may_start.set()
     member: Any = starting.result()
     assert member.is_killed
+
+
+@pytest.mark.parametrize(("files", "most"), [(20_000, 15_000), (64, 48), (1, 1), (65_536, 20_000)])
+def test_clients_leave_files_for_upstreams(files: int, most: int) -> None:
+    assert limits_here(Limits(), files).max_connections == most
+    assert limits_here(Limits(max_connections=7), 20_000).max_connections == 7
