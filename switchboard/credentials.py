@@ -32,6 +32,7 @@ _DROPPED_NAMES: Final = HOP_BY_HOP | {
     "forwarded",
     "host",
     "key",
+    "proxy",  # becomes $HTTP_PROXY of a CGI program
     "proxy-authenticate",
     "set-cookie",
     "set-cookie2",

@@ -134,7 +134,7 @@ def test_no_target_has_a_web_token(dot: str, place: str) -> None:
     [
         "X-Pass", "X-Pwd", "X-User-Pwd", "X-Passphrase", "X-Passcode", "X-Sig", "X-Hmac", "X-Sid",
         "X-Bearer", "X-Assertion", "X-Saml", "X-Totp", "Authentication", "X-Authentication",
-        "X-Shopify-Hmac-Sha256", "X_User_Pass", "X-UserPass", "X_Api_Key", "X-Cookies",
+        "X-Shopify-Hmac-Sha256", "Proxy", "X_User_Pass", "X-UserPass", "X_Api_Key", "X-Cookies",
     ],
 )  # fmt: skip
 def test_no_header_has_it_by_name(name: str) -> None:
