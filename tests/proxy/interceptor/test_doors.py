@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 import struct
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from switchboard.exchange import StubAnswer, StubAsk
 from switchboard.rules import Rules
 from tests.proxy.interceptor.harness import (
+    PATIENCE_S,
     SANDBOX,
     Listener,
     World,
@@ -102,6 +104,31 @@ async def test_domain_fronting_is_misdirected(
     assert got.startswith(b"HTTP/1.1 421")
     assert b"x-esr-refused: host-mismatch" in got
     assert here.sandbox.accepted == 0
+
+
+async def test_a_server_name_that_is_none_ends_the_connection_at_once(ca_dir: Path) -> None:
+    """Nothing but the door's own end of it stops this from waiting for an answer for ever."""
+    async with world(ca_dir) as here:
+        reader, writer = await asyncio.open_connection(*here.door.address)
+        writer.write(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode())
+        assert (await read_answer(reader)).startswith(b"HTTP/1.1 200")
+        writer.write(client_hello("127.2"))
+        async with asyncio.timeout(PATIENCE_S):
+            assert await reader.read() == b""
+        writer.close()
+    assert here.notes.rules == ["bad-host"]
+    assert here.sandbox.accepted == 0
+
+
+def client_hello(server_name: str) -> bytes:
+    """The first flight of a client that asks for this name."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    outgoing = ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=server_name)
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()
 
 
 async def test_what_is_in_a_tunnel_but_no_http_ends_it(ca_dir: Path) -> None:
