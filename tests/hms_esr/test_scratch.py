@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,10 +26,12 @@ def test_what_a_killed_run_left_is_forgotten_and_what_lives_is_not(tmp_path: Pat
     (killed / "plan").touch()
     (tmp_path / "esr-t-link").symlink_to(foreign, target_is_directory=True)
     with RunLock.take(living):
-        now_s = max(path.stat().st_mtime for path in (killed, living, foreign))
-        forget_killed(tmp_path, "esr-t-", now_s + FORGOTTEN_S)
+        made_s = 1_700_000_000.0
+        for folder in (killed, living, foreign):  # the kernel's clock may tick between two of them
+            os.utime(folder, (made_s, made_s))
+        forget_killed(tmp_path, "esr-t-", made_s + FORGOTTEN_S)
         assert killed.exists(), "a folder this young may not be locked yet"
-        forget_killed(tmp_path, "esr-t-", now_s + FORGOTTEN_S + 1)
+        forget_killed(tmp_path, "esr-t-", made_s + FORGOTTEN_S + 1)
     assert not killed.exists()
     assert living.exists()
     assert foreign.exists()
