@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import orjson
 
+from stubs.clock import RecordedClock
 from stubs.latency import LatencyModel
 from switchboard.seeded import mix64, text64, unit
 
@@ -39,6 +40,10 @@ class Asked:
 
     path: as it was sent, still percent-encoded.   query: what follows the `?`, as it was sent.
     params: the values of the template's braces, decoded.   headers: by lower-case name.
+    at_ms: recorded time at which it was due, or at which it came when nobody planned it.
+    epoch_ms: the same as Unix time.   attempt: 0, or the number of the retry.
+    stale_ms: state is to be read as it was so long ago.   settle_lag_ms: payments settle so much
+    later. Both are recorded time, and 0 unless a fault says otherwise.
     """
 
     service: str
@@ -50,6 +55,11 @@ class Asked:
     body: bytes
     request_id: int
     seed: int
+    at_ms: float = 0.0
+    epoch_ms: float = 0.0
+    attempt: int = 0
+    stale_ms: float = 0.0
+    settle_lag_ms: float = 0.0
 
     @property
     def latency_draw(self) -> float:
@@ -90,6 +100,21 @@ def text_of(value: Any, default: str = "") -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Callback:
+    """A request that a stub makes by itself, some time after its answer: a webhook.
+
+    url: where to, which the guard must allow.   after_ms: of recorded time.
+    """
+
+    url: str
+    after_ms: float = 0.0
+    method: str = "POST"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    content_type: bytes = JSON
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a stub says. `headers` are more than the content type."""
 
@@ -97,6 +122,7 @@ class Answer:
     body: bytes = b""
     content_type: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    callbacks: tuple[Callback, ...] = ()
 
 
 Handler = Callable[[Asked], Answer]
@@ -104,21 +130,74 @@ Handler = Callable[[Asked], Answer]
 
 @dataclass(frozen=True, slots=True)
 class StubRoute:
-    """One thing that a service can be asked: `/profiles/{citizen}` and who answers it."""
+    """One thing that a service can be asked: `/profiles/{citizen}` and who answers it.
+
+    method: `ANY` takes every method.   priority: 1 is tried first; of equals the later one.
+    accepts: what else the request must be like; None accepts every one.
+    path_pattern: decides about the whole path instead of the template, which then only names it.
+    fixed: what `handler` says each time, when that never changes.
+    """
 
     method: str
     template: str
     handler: Handler
     latency: LatencyModel
+    priority: int = 5
+    accepts: Callable[[Asked], bool] | None = None
+    path_pattern: Callable[[str], bool] | None = None
+    fixed: Answer | None = None
+
+    @property
+    def name(self) -> str:
+        """`POST /payments`, as people, counts, journals and faults name it."""
+        return f"{self.method} {self.template}"
+
+
+class Store(Protocol):
+    """Something that a service remembers, which can be looked at and emptied over the admin API."""
+
+    @property
+    def name(self) -> str: ...
+
+    def snapshot(self, limit: int) -> dict[str, Any]:
+        """Its newest entries by key, at most `limit`, as JSON values."""
+
+    def put(self, key: str, value: Any) -> None:
+        """Set one entry. Raises ValueError that says what would be right."""
+
+    def reset(self) -> None:
+        """Forget everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A stubbed service: `svc` also answers for `svc-profile` and every other `svc-…`."""
+    """A stubbed service: `svc` also answers for `svc-profile` and every other `svc-…`.
+
+    hosts: names it answers to besides those whose first label it is.
+    """
 
     name: str
     title: str
     routes: Sequence[StubRoute] = ()
+    hosts: tuple[str, ...] = ()
+    stores: Sequence[Store] = ()
+
+
+Record = Callable[[str, Mapping[str, Any]], None]
+"""Takes a kind (`ledger`) and an event: what really happened, kept beside the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a service with logic of its own is given.
+
+    record: where its ground truth goes.   settings: its own part of a scenario's `stubs`.
+    """
+
+    seed: int
+    clock: RecordedClock
+    record: Record
+    settings: Mapping[str, Any]
 
 
 def answer_json(status: int, /, **fields: Any) -> Answer:

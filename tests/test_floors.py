@@ -31,15 +31,21 @@ FLOORS = {
 
 # A third-party library is imported under these paths and nowhere else.
 HOMES: dict[str, tuple[str, ...]] = {
+    # control calls and webhooks; never the hot path
+    "aiohttp": ("stubs/callbacks.py", "hms_esr/"),
     "cryptography": ("hms_esr/signing.py", "proxy/interceptor/"),
     "duckdb": ("scorecard/store.py",),
     "httptools": ("replay/wire.py", "stubs/"),
+    "jinja2": ("stubs/definitions/",),
+    "jsonpath": ("stubs/definitions/",),
+    "jsonschema": ("stubs/definitions/", "stubs/importers/"),
     "mitmproxy": ("proxy/interceptor/",),
     "mitmproxy_rs": ("proxy/interceptor/wall.py",),
     "numpy": ("replay/", "scorecard/", "hms_esr/"),
     "orjson": ("replay/", "scorecard/", "stubs/", "hms_esr/"),
     "prometheus_client": ("proxy/metrics.py",),
     "pydantic": ("scenarios/", "hms_esr/api/"),
+    "regex": ("stubs/definitions/",),
     "rich": ("hms_esr/",),
     "sse_starlette": ("hms_esr/api/",),
     "starlette": ("stubs/", "hms_esr/api/"),
@@ -52,6 +58,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 }
 DISTRIBUTIONS = {
     "mitmproxy_rs": "mitmproxy",  # which brings it
+    "jsonpath": "python-jsonpath",
     "prometheus_client": "prometheus-client",
     "sse_starlette": "sse-starlette",
     "yaml": "pyyaml",
