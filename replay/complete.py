@@ -34,6 +34,7 @@ def complete_rows(
     rows["route"] = route_of_row[part.row[position]]
     for name in ("status", "failure", "held", "bytes"):
         rows[name] = sent[name]
+    rows["retries"] = sent["retries"]
     rows["due_ns"] = part.due_ns[position]
     rows["sent_ns"] = sent["sent_ns"] - t0_ns
     rows["done_ns"] = sent["done_ns"] - t0_ns

@@ -20,6 +20,7 @@ from replay.outcome import Failure
 from replay.plan import PlanPart
 from replay.pool import Pool
 from replay.prepare import Prepared
+from replay.retry import Retries
 from replay.wire import IDLE, Wire
 
 BATCH = 32
@@ -46,15 +47,17 @@ SENT_ROW = np.dtype(
         ("status", "<u2"),
         ("failure", "u1"),
         ("held", "u1"),
+        ("retries", "u1"),
         ("ready_ns", "<i8"),
         ("sent_ns", "<i8"),
         ("done_ns", "<i8"),
     ]
 )
 """What the engine knows of an outcome; times are on the monotonic clock, ready_ns is 0 when the
-request did not have to wait for its user."""
+request did not have to wait for its user. A request that was tried again counts from its first
+attempt to the end of its last."""
 
-_pack_row = struct.Struct("<IIHBBqqq").pack_into
+_pack_row = struct.Struct("<IIHBBBqqq").pack_into
 _ROW_BYTES = SENT_ROW.itemsize
 _U4_MAX = 0xFFFFFFFF
 _NOT_YET = 1 << 62
@@ -69,6 +72,9 @@ class Source(Protocol):
 
     def one(self, position: int) -> Prepared:
         """The request at one position."""
+
+    def again(self, position: int, attempt: int) -> tuple[int, bytes]:
+        """The pool and the bytes of a further attempt at it."""
 
 
 class Engine:
@@ -85,7 +91,9 @@ class Engine:
         on_rows: Callable[[bytes], None],
         on_finished: Callable[[], None],
         capacity: int = 65_536,
+        retries: Retries | None = None,
     ) -> None:
+        """retries: None when nobody tries again."""
         self._source = source
         self._now_ns = now_ns
         self._is_paced = is_paced
@@ -93,6 +101,7 @@ class Engine:
         self._timeout_ns = timeout_ns
         self._on_rows = on_rows
         self._on_finished = on_finished
+        self._retries = retries
         self._count = len(part)
         self._next = memoryview(np.ascontiguousarray(part.next, dtype=np.int32))
         self._pools: Sequence[Pool] = ()
@@ -135,6 +144,7 @@ class Engine:
         if self._is_stopping:
             return
         self._send_due(self._now_ns())
+        self._send_retries()
         if self._is_paced:
             self._sleep()
         self._finish_if_over()
@@ -145,6 +155,10 @@ class Engine:
         self._queue.clear()
         for pool in self._pools:
             pool.waiting.clear()
+        if self._retries is not None:
+            for position, last in self._retries.give_up():
+                fate = (last.status, last.failure, last.body_bytes)
+                self._record(position, *fate, last.ready_ns, last.sent_ns, last.done_ns)
         self._finish_if_over()
 
     def cancel(self) -> None:
@@ -182,7 +196,15 @@ class Engine:
     ) -> None:
         """Record how the request at `position` ended, and send what that makes possible."""
         self._in_flight -= 1
-        self._record(position, status, failure, body_bytes, wire.ready_ns, wire.sent_ns, done_ns)
+        ready_ns, sent_ns = wire.ready_ns, wire.sent_ns
+        if self._retries is not None and self._is_tried_again(
+            position, status, failure, body_bytes, ready_ns, sent_ns, done_ns
+        ):
+            if wire.is_open:
+                pool.idle.append(wire)
+                self.on_available(pool)
+            return
+        self._record(position, status, failure, body_bytes, ready_ns, sent_ns, done_ns)
         following = self._next[position]
         is_held = 0 <= following < self._passed
         if wire.is_open:
@@ -213,10 +235,11 @@ class Engine:
             position, ready_ns, since_ns, _ = pool.waiting.popleft()
             sent_ns = max(started_ns, since_ns)
             done_ns = self._now_ns()
-            self._record(position, 0, failure, 0, ready_ns, sent_ns, done_ns)
-            following = self._next[position]
-            if 0 <= following < self._passed:
-                self._release(following, done_ns)
+            if not self._is_tried_again(position, 0, failure, 0, ready_ns, sent_ns, done_ns):
+                self._record(position, 0, failure, 0, ready_ns, sent_ns, done_ns)
+                following = self._next[position]
+                if 0 <= following < self._passed:
+                    self._release(following, done_ns)
         self.on_tick()
 
     # The hot path.
@@ -275,6 +298,45 @@ class Engine:
             self._in_flight += 1
             wire.send(following, request, done_ns, self._now_ns())
 
+    def _is_tried_again(
+        self,
+        position: int,
+        status: int,
+        failure: Failure,
+        body_bytes: int,
+        ready_ns: int,
+        sent_ns: int,
+        done_ns: int,
+    ) -> bool:
+        retries = self._retries
+        if retries is None or self._is_stopping:
+            return False
+        fate = (status, failure, body_bytes, ready_ns, sent_ns, done_ns)
+        if not retries.takes(position, *fate):
+            return False
+        if self._is_paced:
+            self._sleep()
+        else:
+            self._send_retries()
+        return True
+
+    def _send_retries(self) -> None:
+        """Send the further attempts that are due."""
+        retries = self._retries
+        if retries is None:
+            return
+        now_ns = self._now_ns()
+        while (due := retries.pop_due(now_ns)) is not None:
+            position, attempt = due
+            pool_number, request = self._source.again(position, attempt)
+            pool = self._pools[pool_number]
+            wire = pool.take()
+            if wire is None:
+                pool.wait(position, 0, now_ns, request)
+            else:
+                self._in_flight += 1
+                wire.send(position, request, 0, now_ns)
+
     def _send_waiting(self, pool: Pool, wire: Wire) -> None:
         position, ready_ns, _, request = pool.waiting.popleft()
         self._in_flight += 1
@@ -290,13 +352,17 @@ class Engine:
         sent_ns: int,
         done_ns: int,
     ) -> None:
+        retries = 0
+        if self._retries is not None and (first := self._retries.close(position)) is not None:
+            retries, ready_ns, sent_ns = first.attempt, first.ready_ns, first.sent_ns
         at = self._rows_at
         held = 1 if ready_ns else 0
         if body_bytes > _U4_MAX:
             body_bytes = _U4_MAX
         _pack_row(
-            self._rows, at, position, body_bytes, status, failure, held, ready_ns, sent_ns, done_ns
-        )
+            self._rows, at, position, body_bytes, status, failure, held, retries, ready_ns,
+            sent_ns, done_ns,
+        )  # fmt: skip
         self._is_done[position] = 1
         self._ended += 1
         self._rows_at = at + _ROW_BYTES
@@ -317,8 +383,11 @@ class Engine:
         queue = self._queue
         if len(queue) < LOOKAHEAD:
             self._refill(self._batch)
-        if queue:
-            self._wake_at(self._t0_ns + queue[0][0])
+        due_ns = self._t0_ns + queue[0][0] if queue else None
+        if self._retries is not None and (again_ns := self._retries.next_ns) is not None:
+            due_ns = again_ns if due_ns is None else min(due_ns, again_ns)
+        if due_ns is not None:
+            self._wake_at(due_ns)
 
     def _wake_at(self, at_ns: int) -> None:
         if self._ticker is not None:

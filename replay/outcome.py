@@ -50,7 +50,7 @@ OUTCOME = np.dtype(
         ("failure", "u1"),  # a Failure
         ("held", "u1"),  # 1 when it had to wait for its own user's previous answer
         ("late", "u1"),  # 1 when the injector itself sent it too late
-        ("flags", "u1"),  # reserved, 0
+        ("retries", "u1"),  # attempts after the first; the outcome is that of the last
     ]
 )
 

@@ -20,6 +20,7 @@ Column = npt.NDArray[Any]
 
 PART_COLUMNS: dict[str, str] = {
     "due_ns": "<i8",  # wall nanoseconds from the run's start, ascending; all 0 with --speed max
+    "at_ms": "<i8",  # recorded milliseconds from the run's start, the same at any speed
     "index": "<u4",  # request id: position in the whole plan, the same however many workers play it
     "row": "<u4",  # row of the tape
     "lane": "<u4",
@@ -47,6 +48,7 @@ class Plan:
     """
 
     due_ns: Column
+    at_ms: Column
     row: Column
     lane: Column
     lanes: Lanes
@@ -67,6 +69,7 @@ class Plan:
         prev, following = link_lanes(lane)
         return PlanPart(
             due_ns=self.due_ns[index],
+            at_ms=self.at_ms[index],
             index=index.astype(np.uint32),
             row=self.row[index],
             lane=lane,
@@ -92,6 +95,7 @@ class PlanPart:
     """What one worker plays: the columns of `PART_COLUMNS`."""
 
     due_ns: Column
+    at_ms: Column
     index: Column
     row: Column
     lane: Column

@@ -16,12 +16,14 @@ from urllib.parse import quote_from_bytes
 import numpy as np
 
 from replay.plan import Names, PlanPart
+from replay.retry import RetryPolicy
 from replay.tape import Tape
 
 SHORTEST_RENAMED = 6
 """Shorter user names are too likely to stand in a request by chance."""
 
 _LENGTH = re.compile(rb"\r\nContent-Length: [^\r]*\r\n")
+_KEY = re.compile(rb"\r\nidempotency-key:[^\r]*\r\n", re.IGNORECASE)
 _PRINTABLE = bytes(range(0x20, 0x7F)).decode()
 
 Prepared = tuple[int, int, int, int, bytes]
@@ -47,8 +49,11 @@ class Preparer:
         bindings: Sequence[Binding | None],
         names: Names,
         originals: Names,
+        retry: RetryPolicy | None = None,
     ) -> None:
         """names, originals: what each lane is called, and the recorded user it stands for."""
+        self._retry = retry
+        self._edit_key = retry is not None and retry.key != "keep"
         self._blob = tape.blob
         # Plain views: indexing a memory map itself costs a Python call each time.
         self._offset = np.asarray(tape.offset)
@@ -73,6 +78,7 @@ class Preparer:
         names = self._names.take(lanes)
         columns = zip(
             part.due_ns[start:stop].tolist(),
+            part.at_ms[start:stop].tolist(),
             range(start, stop),
             part.prev[start:stop].tolist(),
             part.index[start:stop].tolist(),
@@ -85,7 +91,19 @@ class Preparer:
             strict=True,
         )
         prepared: list[Prepared] = []
-        for due, position, prev, index, name, original, begins, splits, ends, host in columns:
+        for (
+            due,
+            at_ms,
+            position,
+            prev,
+            index,
+            name,
+            original,
+            begins,
+            splits,
+            ends,
+            host,
+        ) in columns:
             binding = bindings[host]
             if binding is None:
                 raise AssertionError("the plan holds a request whose host is not mapped")
@@ -97,10 +115,34 @@ class Preparer:
                 name = header_value(name)
             if binding.prefix:
                 line = add_prefix(bytes(line), binding.prefix)
-            who = b"x-esr-user: %b\r\nx-esr-request: %x\r\n" % (name, index)
+            who = b"x-esr-user: %b\r\nx-esr-request: %x\r\nx-esr-due: %d\r\n" % (
+                name,
+                index,
+                at_ms,
+            )
+            if self._edit_key:
+                rest = self._with_key(bytes(line), bytes(rest), index)
             request = b"".join((line, binding.head, who, rest))
             prepared.append((due, position, prev, binding.pool, request))
         return prepared
+
+    def _with_key(self, line: bytes, rest: bytes, index: int) -> bytes:
+        """The rest of a request with its idempotency key as the callers' policy has it."""
+        if self._retry is not None and self._retry.key == "drop":
+            return drop_key(rest)
+        return add_key(line, rest, index)
+
+    def again(self, position: int, attempt: int) -> tuple[int, bytes]:
+        """The pool and the bytes of attempt 1, 2, … at the request: later, and numbered."""
+        if self._retry is None:
+            raise AssertionError("nobody tries again without a policy")
+        _, _, _, pool, request = self.one(position)
+        at_ms = int(self._part.at_ms[position])
+        due_ms = at_ms + int(self._retry.offset_ms(attempt))
+        tag = b"\r\nx-esr-due: %d\r\n" % at_ms
+        later = b"\r\nx-esr-due: %d\r\nx-esr-attempt: %d\r\n" % (due_ms, attempt)
+        # The tags stand before anything that was recorded, so the first one found is ours.
+        return pool, request.replace(tag, later, 1)
 
     def one(self, position: int) -> Prepared:
         """The request at one position, for the few that could not leave when they were due."""
@@ -112,6 +154,20 @@ def add_prefix(line: bytes, prefix: bytes) -> bytes:
     method, target = line.split(b" ", 1)
     # `OPTIONS *` asks about the server itself.
     return b"%b %b%b" % (method, prefix, target) if target.startswith(b"/") else line
+
+
+def drop_key(rest: bytes) -> bytes:
+    """Header lines and body without an `Idempotency-Key`."""
+    head, separator, body = (b"\r\n" + rest).partition(b"\r\n\r\n")
+    return (_KEY.sub(b"\r\n", head + b"\r\n")[:-2] + separator + body)[2:]
+
+
+def add_key(line: bytes, rest: bytes, index: int) -> bytes:
+    """A POST without an `Idempotency-Key` gets one that belongs to the request."""
+    head = (b"\r\n" + rest).partition(b"\r\n\r\n")[0]
+    if not line.startswith(b"POST ") or _KEY.search(head + b"\r\n"):
+        return rest
+    return b"Idempotency-Key: esr-%x\r\n%b" % (index, rest)
 
 
 def header_value(name: bytes) -> bytes:

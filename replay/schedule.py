@@ -22,6 +22,7 @@ from replay.plan import Column, Lanes, Plan
 from replay.seeds import mix64_array, unit_array
 
 NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
 MAX_REQUESTS = 50_000_000
 """A plan is columns in memory while it is made; more than this is refused rather than tried."""
 
@@ -241,10 +242,12 @@ def _finish(recording: Recording, draft: _Draft, pace: Pace) -> Plan:
     inside = np.flatnonzero(draft.due_ns < limit_ns)
     # Stable, so that requests of a lane that are due at once keep their recorded order.
     order = inside[np.argsort(draft.due_ns[inside], kind="stable")]
-    wall_ns = _wall_ns(draft.due_ns[order], pace.speed)
+    recorded_ns = draft.due_ns[order]
+    wall_ns = _wall_ns(recorded_ns, pace.speed)
     lanes, lane = _lanes(recording, draft, draft.lane[order], wall_ns, pace.seed)
     return Plan(
         due_ns=wall_ns,
+        at_ms=recorded_ns // NS_PER_MS,
         row=draft.row[order].astype(np.uint32),
         lane=lane.astype(np.uint32),
         lanes=lanes,

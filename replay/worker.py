@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import ipaddress
+import math
 import os
 import resource
 import signal
@@ -31,6 +32,7 @@ from replay.frames import frame
 from replay.plan import Names, PlanPart
 from replay.pool import Dial, Pool, PoolLimits
 from replay.prepare import Binding, Preparer
+from replay.retry import Retries, RetryPolicy
 from replay.tape import Tape
 from replay.wire import Wire
 
@@ -72,6 +74,9 @@ class Job:
     connect_timeout_s: float
     read_timeout_s: float
     grace_s: float
+    retry: RetryPolicy | None = None
+    speed: float = 1.0
+    """Recorded seconds a second: retries wait in recorded time. Without a pace they do not wait."""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object. It may hold sandbox credentials: it goes through a pipe, never to disk."""
@@ -85,6 +90,8 @@ class Job:
                 b and [b.pool, b.prefix.decode("latin-1"), b.head.decode("latin-1")]
                 for b in self.bindings
             ],
+            "retry": self.retry and self.retry.to_json(),
+            "speed": self.speed if self.is_paced else None,
         }
 
     @classmethod
@@ -96,7 +103,10 @@ class Job:
             b and Binding(b[0], b[1].encode("latin-1"), b[2].encode("latin-1"))
             for b in fields["bindings"]
         )
-        return cls(**{**fields, **paths, "targets": targets, "bindings": bindings})
+        retry = fields["retry"] and RetryPolicy.from_json(fields["retry"])
+        speed = math.inf if fields["speed"] is None else fields["speed"]
+        made = {"targets": targets, "bindings": bindings, "retry": retry, "speed": speed}
+        return cls(**{**fields, **paths, **made})
 
 
 class Worker:
@@ -135,12 +145,13 @@ class Worker:
         originals = Names.open(job.names, "originals")
         return Engine(
             part,
-            Preparer(tape, part, job.bindings, names, originals),
+            Preparer(tape, part, job.bindings, names, originals, job.retry),
             time.monotonic_ns,
             is_paced=job.is_paced,
             timeout_ns=int(job.read_timeout_s * 1e9),
             on_rows=lambda rows: self._send(frame({"event": "rows"}, rows)),
             on_finished=self._finished.set,
+            retries=None if job.retry is None else Retries(job.retry, job.speed),
         )
 
     def _pool(self, target: Target, engine: Engine, tasks: asyncio.TaskGroup) -> Pool:

@@ -15,6 +15,7 @@ T0 = 5_000 * S
 DUE_NS = np.array([0, 100 * MS, 200 * MS], dtype=np.int64)
 PART = PlanPart(
     due_ns=DUE_NS,
+    at_ms=DUE_NS // MS,
     index=np.array([10, 20, 30], dtype=np.uint32),
     row=np.array([2, 0, 1], dtype=np.uint32),
     lane=np.array([0, 1, 2], dtype=np.uint32),
@@ -26,9 +27,15 @@ GAP_NS = np.array([0, 100 * MS, 4 * S], dtype=np.int64)
 
 
 def complete(*rows: tuple[int, ...], is_paced: bool = True) -> Outcomes:
-    """rows: (position, bytes, status, failure, held, ready_ns, sent_ns, done_ns)"""
-    payload = np.array(list(rows), dtype=SENT_ROW).tobytes()
+    """rows: (position, bytes, status, failure, held, ready_ns, sent_ns, done_ns[, retries])"""
+    whole = [(*row[:5], *(row[8:] or (0,)), *row[5:8]) for row in rows]
+    payload = np.array(whole, dtype=SENT_ROW).tobytes()
     return complete_rows(payload, PART, ROUTE_OF_ROW, GAP_NS, T0, is_paced)
+
+
+def test_a_row_says_how_often_it_was_tried_again() -> None:
+    rows = complete((1, 0, 503, 0, 0, 0, T0, T0, 2), (0, 0, 200, 0, 0, 0, T0, T0))
+    assert rows["retries"].tolist() == [2, 0]
 
 
 def test_a_row_is_completed_with_what_the_plan_knows() -> None:
@@ -45,7 +52,7 @@ def test_a_row_is_completed_with_what_the_plan_knows() -> None:
     assert row["ready_ns"] == 100 * MS
     assert row["sent_ns"] == 101 * MS
     assert row["done_ns"] == 130 * MS
-    assert row["flags"] == 0
+    assert row["retries"] == 0
 
 
 def test_a_held_request_was_ready_when_the_answer_before_it_came() -> None:

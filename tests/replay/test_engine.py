@@ -19,6 +19,7 @@ from replay.outcome import Failure
 from replay.plan import Column, PlanPart, link_lanes
 from replay.pool import Pool, PoolLimits
 from replay.prepare import Prepared
+from replay.retry import Retries, RetryPolicy
 from replay.wire import Wire
 
 MS = 1_000_000
@@ -79,8 +80,12 @@ class ScriptedTransport(asyncio.Transport):
     def write(self, data: Any) -> None:
         assert not self._is_closed
         position = int(data)
-        self._play.sent.append((self._play.time.now_ns - T0, position))
-        answer = self._play.answers.get(position, Answer())
+        play = self._play
+        attempt = sum(1 for _, sent in play.sent if sent == position)
+        play.sent.append((play.time.now_ns - T0, position))
+        answer = play.answers.get(position, Answer())
+        if attempt:
+            answer = play.later.get((position, attempt), Answer())
         self._play.time.later(int(answer.after_ms * MS), lambda: self._answer(answer))
 
     def _answer(self, answer: Answer) -> None:
@@ -118,6 +123,10 @@ class Play:
     due_ms: Sequence[float]
     lanes: Sequence[int]
     answers: Mapping[int, Answer] = field(default_factory=dict)
+    later: Mapping[tuple[int, int], Answer] = field(default_factory=dict)
+    """What becomes of attempt 1, 2, … at a position."""
+    retry: RetryPolicy | None = None
+    speed: float = 1.0
     dials: Sequence[Dialled] = (0.0,)
     connections: int = 1_000
     is_paced: bool = True
@@ -133,6 +142,7 @@ class Play:
     flushes: list[bytes] = field(default_factory=list)
     finished_at: list[int] = field(default_factory=list)
     prepared: list[int] = field(default_factory=list)
+    asked_again: list[tuple[int, int]] = field(default_factory=list)
     dialled: int = 0
     under_way: int = 0
     """Handshakes that take time, and so wait for the clock."""
@@ -148,6 +158,10 @@ class Play:
 
     def one(self, position: int) -> Prepared:
         return self.prepare(position, position + 1)[0]
+
+    def again(self, position: int, attempt: int) -> tuple[int, bytes]:
+        self.asked_again.append((position, attempt))
+        return position % self.pools, b"%d" % position
 
     async def dial(self, factory: Callable[[], Wire]) -> None:
         script = self.dials[min(self.dialled, len(self.dials) - 1)]
@@ -167,7 +181,7 @@ class Play:
         zeros = np.zeros(len(self.due_ms), dtype=np.int64)
         due_ns = (np.array(self.due_ms) * MS).astype(np.int64) if self.is_paced else zeros
         lane: Column = np.array(self.lanes, dtype=np.uint32)
-        self.part = PlanPart(due_ns, zeros, zeros, lane, *link_lanes(lane))
+        self.part = PlanPart(due_ns, due_ns // MS, zeros, zeros, lane, *link_lanes(lane))
         engine = Engine(
             self.part,
             self,
@@ -177,6 +191,7 @@ class Play:
             on_rows=self.flushes.append,
             on_finished=lambda: self.finished_at.append(self.time.now_ns - T0),
             capacity=self.capacity,
+            retries=None if self.retry is None else Retries(self.retry, self.speed),
         )
         tasks: set[asyncio.Task[None]] = set()
 
@@ -543,3 +558,141 @@ def test_every_request_ends_exactly_once_in_its_users_order_and_never_early(
 
 async def _run(play: Play) -> None:
     await play.run(until_ms=1e6)
+
+
+BUSY = Answer(data=b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+
+
+async def test_a_failed_request_is_tried_again_and_is_still_one_outcome() -> None:
+    play = Play(
+        due_ms=[0, 5],
+        lanes=[0, 1],
+        answers={0: BUSY},
+        later={(0, 1): RESETS},
+        retry=RetryPolicy(times=3, after_ms=100, factor=2),
+    )
+    await play.run()
+    # 1 ms of answer, 100 ms of waiting; then 1 ms and 200 ms more.
+    assert play.sent == [(0, 0), (5 * MS, 1), (101 * MS, 0), (302 * MS, 0)]
+    assert play.asked_again == [(0, 1), (0, 2)]
+    assert play.rows["retries"].tolist() == [2, 0]
+    assert play.rows["status"].tolist() == [200, 200]
+    assert (play.rows["sent_ns"] - T0).tolist() == [0, 5 * MS]
+    assert (play.rows["done_ns"] - T0).tolist() == [303 * MS, 6 * MS]
+    assert play.finished_at == [303 * MS]
+
+
+async def test_when_every_attempt_fails_the_last_one_counts() -> None:
+    play = Play(
+        due_ms=[0],
+        lanes=[0],
+        answers={0: BUSY},
+        later={(0, 1): BUSY, (0, 2): RESETS},
+        retry=RetryPolicy(times=2, after_ms=10),
+    )
+    await play.run()
+    assert play.rows["status"].tolist() == [0]
+    assert play.failures == [Failure.RESET]
+    assert play.rows["retries"].tolist() == [2]
+
+
+async def test_waiting_to_try_again_is_recorded_time() -> None:
+    retry = RetryPolicy(after_ms=600)
+    play = Play(due_ms=[0], lanes=[0], answers={0: BUSY}, retry=retry, speed=60.0)
+    await play.run()
+    assert play.sent == [(0, 0), (11 * MS, 0)]
+
+
+async def test_without_a_pace_it_is_tried_again_at_once() -> None:
+    retry = RetryPolicy(after_ms=600)
+    play = Play(
+        due_ms=[0] * 3,
+        lanes=[0, 0, 1],
+        answers={0: BUSY},
+        retry=retry,
+        speed=float("inf"),
+        is_paced=False,
+        warm=1,
+        connections=1,
+    )
+    await play.run()
+    assert play.rows["retries"].tolist() == [1, 0, 0]
+    assert play.rows["status"].tolist() == [200] * 3
+    order = [position for _, position in play.sent]
+    assert order.index(1) > max(at for at, position in enumerate(order) if position == 0)
+
+
+async def test_a_users_next_request_waits_for_the_last_attempt() -> None:
+    retry = RetryPolicy(after_ms=50)
+    play = Play(due_ms=[0, 10, 20], lanes=[0, 0, 1], answers={0: BUSY}, retry=retry)
+    await play.run()
+    assert play.sent == [(0, 0), (20 * MS, 2), (51 * MS, 0), (52 * MS, 1)]
+    assert play.rows["held"].tolist() == [0, 1, 0]
+    assert play.rows["ready_ns"].tolist() == [0, T0 + 52 * MS, 0]
+
+
+async def test_what_is_not_worth_it_is_not_tried_again() -> None:
+    retry = RetryPolicy(failures=frozenset(), statuses=frozenset({429}))
+    answers = {0: BUSY, 1: RESETS}
+    play = Play(due_ms=[0, 1], lanes=[0, 1], answers=answers, retry=retry)
+    await play.run()
+    assert [position for _, position in play.sent] == [0, 1]
+    assert play.rows["retries"].tolist() == [0, 0]
+
+
+async def test_a_refused_connection_is_tried_again_too() -> None:
+    retry = RetryPolicy(after_ms=30)
+    dials = [(0.0, ConnectionRefusedError())] * 6 + [0.0]
+    play = Play(due_ms=[0], lanes=[0], dials=dials, retry=retry, connections=1)
+    await play.run()
+    assert play.rows["retries"].tolist() == [1]
+    assert play.rows["status"].tolist() == [0]
+    assert play.failures == [Failure.REFUSED]
+
+
+@pytest.mark.parametrize("how", [Engine.stop, Engine.cancel])
+async def test_a_run_that_stops_records_who_still_waited(how: Callable[[Engine], None]) -> None:
+    play = Play(
+        due_ms=[0],
+        lanes=[0],
+        answers={0: BUSY},
+        later={(0, 1): BUSY},
+        retry=RetryPolicy(times=5, after_ms=100),
+        at={150: how},
+    )
+    await play.run()
+    # Tried twice, and a third attempt never was.
+    assert play.rows["retries"].tolist() == [1]
+    assert play.rows["status"].tolist() == [503]
+    assert (play.rows["done_ns"] - T0).tolist() == [102 * MS]
+    assert play.finished_at == [150 * MS]
+
+
+@given(
+    due_ms=st.lists(st.integers(0, 30), min_size=1, max_size=12).map(sorted),
+    lanes=st.lists(st.integers(0, 3), min_size=12, max_size=12),
+    fates=st.lists(st.sampled_from([Answer(), BUSY, RESETS, GARBAGE]), min_size=48, max_size=48),
+    times=st.integers(1, 3),
+)
+@settings(max_examples=60, deadline=None)
+def test_however_attempts_fare_each_request_ends_once_and_in_order(
+    due_ms: list[int], lanes: list[int], fates: list[Answer], times: int
+) -> None:
+    count = len(due_ms)
+    later = {(at, attempt): fates[12 * attempt + at] for at in range(12) for attempt in (1, 2, 3)}
+    play = Play(
+        due_ms=due_ms,
+        lanes=lanes[:count],
+        answers=dict(enumerate(fates[:12])),
+        later=later,
+        retry=RetryPolicy(times=times, after_ms=7),
+    )
+    asyncio.run(play.run())
+    assert play.rows["position"].tolist() == list(range(count))
+    for at in range(count):
+        attempts = [fates[12 * attempt + at] for attempt in range(times + 1)]
+        good = [number for number, fate in enumerate(attempts) if fate == Answer()]
+        assert play.rows["retries"][at] == (good[0] if good else times)
+    for lane in set(lanes[:count]):
+        order = [position for _, position in play.sent if lanes[position] == lane]
+        assert order == sorted(order)

@@ -17,6 +17,7 @@ def make_plan(lane: list[int]) -> Plan:
     names = tuple(f"user-{number}" for number in range(count))
     return Plan(
         due_ns=np.arange(len(lane), dtype=np.int64) * 10,
+        at_ms=np.arange(len(lane), dtype=np.int64) * 20,
         row=np.arange(len(lane), dtype=np.uint32)[::-1],
         lane=np.array(lane, dtype=np.uint32),
         lanes=Lanes(names, names, np.zeros(count, dtype=np.int64)),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from replay.plan import Names, PlanPart, link_lanes, save_names
 from replay.prepare import Binding, Preparer, add_prefix, header_value, rename, replace_word
+from replay.retry import KeyUse, RetryPolicy
 from replay.tape import Record, Tape, write_tape
 
 BOUND = b"Host: svc.sandbox.test\r\nx-esr-env: sandbox\r\n"
@@ -26,6 +27,7 @@ def preparer(
     bindings: Sequence[Binding | None],
     names: Sequence[str],
     originals: Sequence[str] | None = None,
+    retry: RetryPolicy | None = None,
 ) -> Iterator[Preparer]:
     write_tape(folder / "tape", records)
     save_names(folder, "names", names)
@@ -33,6 +35,7 @@ def preparer(
     lane = np.arange(len(records), dtype=np.uint32) % len(names)
     part = PlanPart(
         due_ns=np.arange(len(records), dtype=np.int64) * 5,
+        at_ms=np.arange(len(records), dtype=np.int64) * 1000 + 7,
         index=np.arange(len(records), dtype=np.uint32) + 171,
         row=np.arange(len(records), dtype=np.uint32),
         lane=lane,
@@ -40,9 +43,8 @@ def preparer(
         next=link_lanes(lane)[1],
     )
     with Tape.open(folder / "tape") as tape:
-        yield Preparer(
-            tape, part, bindings, Names.open(folder, "names"), Names.open(folder, "originals")
-        )
+        opened = Names.open(folder, "names"), Names.open(folder, "originals")
+        yield Preparer(tape, part, bindings, *opened, retry)
 
 
 def test_requests_are_the_tapes_with_the_bound_head_after_the_first_line(tmp_path: Path) -> None:
@@ -60,13 +62,13 @@ def test_requests_are_the_tapes_with_the_bound_head_after_the_first_line(tmp_pat
     assert prepared[0][4] == (
         b"POST /pay?x=1 HTTP/1.1\r\n"
         b"Host: svc.sandbox.test\r\nx-esr-env: sandbox\r\n"
-        b"x-esr-user: ann\r\nx-esr-request: ab\r\n"
+        b"x-esr-user: ann\r\nx-esr-request: ab\r\nx-esr-due: 7\r\n"
         b'Accept: */*\r\nContent-Length: 10\r\n\r\n{"sum": 5}'
     )
     assert prepared[1][4] == (
         b"GET /sandbox/me HTTP/1.1\r\n"
         b"Host: svc.sandbox.test\r\nx-esr-env: sandbox\r\n"
-        b"x-esr-user: bob\r\nx-esr-request: ac\r\n\r\n"
+        b"x-esr-user: bob\r\nx-esr-request: ac\r\nx-esr-due: 1007\r\n\r\n"
     )
 
 
@@ -91,10 +93,58 @@ def test_a_clone_has_its_own_name_everywhere(clone: str, tmp_path: Path) -> None
         b"x-esr-env: sandbox",
         b"x-esr-user: " + name,
         b"x-esr-request: ab",
+        b"x-esr-due: 7",
         b"Referer: /users/" + name,
         b"Idempotency-Key: %b:1" % name,
         b"Content-Length: %d" % len(body),
     ]
+
+
+KEYED = Record(0, "POST", "/pay", "ann", headers=[("idempotency-KEY", "k-1"), ("A", "b")])
+UNKEYED = Record(1, "POST", "/pay", "ann", headers=[("A", "b")], body=b"idempotency-key: x\r\n")
+LOOK = Record(2, "GET", "/pay/1", "ann")
+
+
+def test_a_further_attempt_is_numbered_and_belongs_to_its_own_moment(tmp_path: Path) -> None:
+    retry = RetryPolicy(times=3, after_ms=500, factor=2)
+    with preparer(tmp_path, [KEYED], [UNDER_PREFIX], ["ann"], retry=retry) as source:
+        first = source.one(0)[4]
+        pool, third = source.again(0, 3)
+    assert pool == 3
+    # 500, 1000 and 2000 ms after it was due.
+    tag = b"x-esr-due: 3507\r\nx-esr-attempt: 3\r\n"
+    assert third == first.replace(b"x-esr-due: 7\r\n", tag)
+
+
+def test_a_recorded_tag_is_not_taken_for_ours(tmp_path: Path) -> None:
+    record = Record(0, "POST", "/a", "ann", headers=[("A", "b")], body=b"\r\nx-esr-due: 7\r\n")
+    with preparer(tmp_path, [record], [PLAIN], ["ann"], retry=RetryPolicy()) as source:
+        _, again = source.again(0, 1)
+    assert again.endswith(b"\r\n\r\n\r\nx-esr-due: 7\r\n")
+    assert again.count(b"x-esr-attempt: 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("keep", [b"idempotency-KEY: k-1", None, None]),
+        ("drop", [None, None, None]),
+        ("add", [b"idempotency-KEY: k-1", b"Idempotency-Key: esr-ac", None]),
+    ],
+)
+def test_callers_keep_drop_or_add_their_idempotency_key(
+    key: KeyUse, expected: list[bytes | None], tmp_path: Path
+) -> None:
+    retry = RetryPolicy(key=key)
+    records = [KEYED, UNKEYED, LOOK]
+    with preparer(tmp_path, records, [PLAIN], ["ann"], retry=retry) as source:
+        requests = [request[4] for request in source.prepare(0, 3)]
+        again = [source.again(position, 1)[1] for position in range(3)]
+    for sent in (requests, again):
+        heads = [request.partition(b"\r\n\r\n")[0].split(b"\r\n") for request in sent]
+        keys = [[h for h in head if h.lower().startswith(b"idempotency-key:")] for head in heads]
+        assert keys == [[line] if line else [] for line in expected]
+        assert sent[1].endswith(b"\r\n\r\nidempotency-key: x\r\n")
 
 
 def test_a_short_name_is_too_likely_to_stand_there_by_chance(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from replay.prepare import Binding
+from replay.retry import RetryPolicy
 from replay.worker import Job, Target, dial_of
 
 JOB = Job(
@@ -20,6 +21,8 @@ JOB = Job(
     connect_timeout_s=1.5,
     read_timeout_s=30.0,
     grace_s=5.0,
+    retry=RetryPolicy(times=2, after_ms=250, statuses=frozenset({503}), key="drop"),
+    speed=60.0,
 )
 
 
