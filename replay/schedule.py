@@ -28,6 +28,10 @@ MAX_REQUESTS = 50_000_000
 
 _DRAW_ARRIVAL = 1
 _DRAW_SESSION = 2
+_DRAW_SPIKE = 3
+
+SPIKE_S = 10
+"""A spike's users arrive within ten recorded seconds, evenly: at once, yet not in one instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,14 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class Spike:
+    """`size` more sessions that arrive, one close upon the other, from `at_s` of recorded time."""
+
+    at_s: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """How a recording is played.
 
@@ -58,7 +70,7 @@ class Pace:
     window_s: recorded seconds that `users` arrive over; without users, an upper bound.
     first_s: play only the first seconds of the window, at unchanged rate.
     passes: how often the whole is played, each time by new clones, or None for as often as the
-    window (of `first_s`, else `window_s`) holds.
+    window (of `first_s`, else `window_s`) holds.   spike: users who come on top, in every pass.
     """
 
     speed: float = 1.0
@@ -68,6 +80,7 @@ class Pace:
     first_s: float | None = None
     passes: int | None = 1
     seed: int = 0
+    spike: Spike | None = None
 
     @property
     def is_paced(self) -> bool:
@@ -107,6 +120,8 @@ def build_plan(recording: Recording, pace: Pace) -> Plan:
         draft = _draw_sessions(recording, pace, pace.users)
     else:
         draft = _as_recorded(recording, pace)
+    if pace.spike is not None:
+        draft = _add_spike(recording, pace, pace.spike, draft)
     return _finish(recording, _repeat(draft, pace), pace)
 
 
@@ -146,13 +161,8 @@ def _as_recorded(recording: Recording, pace: Pace) -> _Draft:
 def _draw_sessions(recording: Recording, pace: Pace, users: int) -> _Draft:
     """`users` sessions, each drawn from the recording, arriving along its own arrival curve."""
     _check_size(users)
-    order = np.argsort(recording.session, kind="stable")
-    by_session = np.asarray(recording.session)[order]
-    starts = np.flatnonzero(np.r_[True, by_session[1:] != by_session[:-1]])
-    counts = np.diff(np.r_[starts, len(order)])
-    due_ns = np.asarray(recording.due_ns)[order]
-    start_ns = due_ns[starts]
-
+    sessions = _Sessions.of(recording)
+    start_ns = sessions.start_ns
     curve = np.sort(start_ns) - start_ns.min()
     length_ns = int(curve[-1]) + _mean_gap_ns(curve)
     window_ns = _ns(pace.window_s) or length_ns
@@ -160,26 +170,81 @@ def _draw_sessions(recording: Recording, pace: Pace, users: int) -> _Draft:
     curve, length_ns = curve[curve < window_ns], min(length_ns, window_ns)
     in_window = np.flatnonzero(start_ns - start_ns.min() < window_ns)
     choice, clone = _choose_sessions(len(in_window), users, pace.seed)
-    drawn = in_window[choice]
-    _check_size(int(counts[drawn].sum()))
     arrive_ns = arrival_times_ns(curve, length_ns, users, pace.seed) * (window_ns / length_ns)
     arrive_ns = (arrive_ns / pace.arrivals).astype(np.int64)
-
-    count = counts[drawn]
-    lane = np.repeat(np.arange(users, dtype=np.int64), count)
-    within = np.arange(len(lane)) - np.repeat(np.cumsum(count) - count, count)
-    at = starts[drawn][lane] + within
-    drawn_ns = arrive_ns[lane] + due_ns[at] - start_ns[drawn][lane]
+    draft = sessions.play(in_window[choice], clone, arrive_ns, window_ns)
     if pace.window_s is None:
         # Nobody asked for an end: the last session to arrive is played to its own.
-        window_ns = int(drawn_ns.max()) + 1
-    return _Draft(
-        due_ns=drawn_ns,
-        row=_rows(recording)[order[at]],
-        lane=lane,
-        session=by_session[starts][drawn],
-        clone=clone,
-        length_ns=window_ns,
+        draft = replace(draft, length_ns=int(draft.due_ns.max()) + 1)
+    return draft
+
+
+@dataclass(frozen=True, slots=True)
+class _Sessions:
+    """The recording, session by session: where each starts, and how many requests it has."""
+
+    recording: Recording
+    order: Column
+    starts: Column
+    counts: Column
+    due_ns: Column
+
+    @classmethod
+    def of(cls, recording: Recording) -> _Sessions:
+        order = np.argsort(recording.session, kind="stable")
+        by_session = np.asarray(recording.session)[order]
+        starts = np.flatnonzero(np.r_[True, by_session[1:] != by_session[:-1]])
+        counts = np.diff(np.r_[starts, len(order)])
+        return cls(recording, order, starts, counts, np.asarray(recording.due_ns)[order])
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def start_ns(self) -> Column:
+        """When each session begins."""
+        return np.asarray(self.due_ns[self.starts])
+
+    def play(self, drawn: Column, clone: Column, arrive_ns: Column, length_ns: int) -> _Draft:
+        """The drawn sessions, a lane each, each beginning when it arrives."""
+        count = self.counts[drawn]
+        _check_size(int(count.sum()))
+        lane = np.repeat(np.arange(len(drawn), dtype=np.int64), count)
+        within = np.arange(len(lane)) - np.repeat(np.cumsum(count) - count, count)
+        at = self.starts[drawn][lane] + within
+        return _Draft(
+            due_ns=arrive_ns[lane] + self.due_ns[at] - self.start_ns[drawn][lane],
+            row=_rows(self.recording)[self.order[at]],
+            lane=lane,
+            session=np.asarray(self.recording.session)[self.order[self.starts[drawn]]],
+            clone=clone,
+            length_ns=length_ns,
+        )
+
+
+def _add_spike(recording: Recording, pace: Pace, spike: Spike, draft: _Draft) -> _Draft:
+    """The draft, and on top of it the spike's users, each a clone of a recorded one."""
+    _check_size(spike.size)
+    sessions = _Sessions.of(recording)
+    # Numbers of clones that nobody else has: none of the draft's, nor a recorded user's own, 0.
+    first = int(draft.clone.max(initial=0)) + 1
+    choice, clone = _choose_sessions(len(sessions), spike.size, pace.seed ^ _DRAW_SPIKE)
+    begins_ns = int(spike.at_s * NS_PER_S)
+    arrive_ns = begins_ns + np.arange(spike.size, dtype=np.int64) * (
+        SPIKE_S * NS_PER_S // spike.size
+    )
+    added = sessions.play(choice, clone + first, arrive_ns, draft.length_ns)
+    _check_size(len(draft.due_ns) + len(added.due_ns))
+    # The spike's users, too, are played to their end, unless the window is over before.
+    end_ns = max(draft.length_ns, int(added.due_ns.max()) + 1)
+    return replace(
+        draft,
+        due_ns=np.r_[draft.due_ns, added.due_ns],
+        row=np.r_[draft.row, added.row],
+        lane=np.r_[draft.lane, added.lane + len(draft.session)],
+        session=np.r_[draft.session, added.session],
+        clone=np.r_[draft.clone, added.clone],
+        length_ns=min(_ns(pace.window_s) or end_ns, end_ns),
     )
 
 

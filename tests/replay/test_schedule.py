@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from replay import schedule
 from replay.plan import Plan
-from replay.schedule import Pace, Recording, arrival_times_ns, build_plan
+from replay.schedule import SPIKE_S, Pace, Recording, Spike, arrival_times_ns, build_plan
 
 S = 1_000_000_000
 
@@ -372,3 +373,47 @@ def test_without_a_window_users_play_their_sessions_to_the_end(users: int) -> No
     assert len(plan) == 6 * users
     assert plan.beyond == 0
     assert plan.due_ns[-1] <= plan.trace_ns / 4
+
+
+@pytest.mark.parametrize("speed", [0.5, 1, 2, 7.3, 60, math.inf])
+def test_the_moment_a_request_belongs_to_is_the_same_at_any_speed(speed: float) -> None:
+    plan = build_plan(TWO_USERS, Pace(speed=speed, users=40, window_s=9, seed=5))
+    usual = build_plan(TWO_USERS, Pace(users=40, window_s=9, seed=5))
+    assert plan.at_ms.tolist() == usual.at_ms.tolist()
+    assert usual.at_ms.tolist() == (usual.due_ns // 1_000_000).tolist()
+
+
+@pytest.mark.parametrize("users", [None, 3])
+def test_a_spike_comes_on_top_of_everybody_else(users: int | None) -> None:
+    pace = Pace(users=users, window_s=60)
+    usual = build_plan(TWO_USERS, pace)
+    plan = build_plan(TWO_USERS, replace(pace, spike=Spike(at_s=20, size=50)))
+    assert len(plan.lanes.name) == len(usual.lanes.name) + 50
+    assert len(set(plan.lanes.name)) == len(plan.lanes.name)
+    extra = set(plan.lanes.name) - set(usual.lanes.name)
+    first: dict[str, float] = {}
+    for at_s, _, name in entries(plan):
+        first.setdefault(name, at_s)
+    arrivals = sorted(first[name] for name in extra)
+    assert arrivals[0] == 20
+    assert 20 < arrivals[-1] < 20 + SPIKE_S
+    kept = [(at_s, row) for at_s, row, name in entries(plan) if name not in extra]
+    assert kept == [(at_s, row) for at_s, row, _ in entries(usual)]
+
+
+def test_a_spike_is_cut_by_the_window_and_comes_again_in_every_pass() -> None:
+    spike = Spike(at_s=2, size=4)
+    cut = build_plan(TWO_USERS, Pace(window_s=4, spike=spike))
+    assert max(at_s for at_s, _, _ in entries(cut)) < 4
+    assert cut.beyond > 0
+    alone = build_plan(TWO_USERS, Pace(spike=spike))
+    assert len(alone) > len(TWO_USERS.due_ns)
+    twice = build_plan(TWO_USERS, Pace(spike=spike, passes=2))
+    assert len(twice) == 2 * len(alone)
+    assert len(set(twice.lanes.name)) == 2 * len(set(alone.lanes.name))
+
+
+def test_a_spike_too_large_to_plan_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "MAX_REQUESTS", 100)
+    with pytest.raises(ValueError, match="more than 100"):
+        build_plan(TWO_USERS, Pace(spike=Spike(at_s=0, size=90)))
