@@ -1,4 +1,4 @@
-"""Latency models: one contract for all of them, then what each promises."""
+"""What single latency models promise beyond the contract of all."""
 
 from __future__ import annotations
 
