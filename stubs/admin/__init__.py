@@ -1,11 +1,11 @@
-"""What the gateway says about itself, under `/__esr`: is it well, and what has it answered.
+"""The admin API, under `/__esr`: what the gateway is, what it was asked, and what to change.
 
-Starlette serves this, and only this: it is asked rarely. Floor 1. docs/stubs.md lists the routes.
+Starlette serves this, and only this: it is asked rarely. Floor 1. docs/stub-admin.md lists the
+routes. Read `place.py` (who may call), then `app.py`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,36 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from stubs.admin.counts import Counts as Counts
 from stubs.service import PROBLEM
 
 PREFIX: Final = "/__esr"
-MAX_COUNTED: Final = 10_000
-"""Different (service, route, status) that are counted apart; a scanner must not fill memory."""
-OTHERS: Final = ("(other)", "(other)", 0)
-
-
-class Counts:
-    """How often each service and route gave each status."""
-
-    def __init__(self, limit: int = MAX_COUNTED) -> None:
-        self._limit = limit
-        self._counts: Counter[tuple[str, str, int]] = Counter()
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def add(self, service: str, route: str, status: int) -> None:
-        key = (service, route, status)
-        if key not in self._counts and len(self._counts) >= self._limit:
-            key = OTHERS
-        self._counts[key] += 1
-
-    def rows(self) -> list[dict[str, str | int]]:
-        """For people and tests, in a stable order."""
-        return [
-            {"service": service, "route": route, "status": status, "count": count}
-            for (service, route, status), count in sorted(self._counts.items())
-        ]
 
 
 def is_admin(path: str) -> bool:
