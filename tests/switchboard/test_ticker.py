@@ -9,22 +9,22 @@ from typing import Any
 
 import pytest
 
-from replay import clock
-from replay.clock import LoopTicker, Ticker, TimerfdTicker, choose_ticker
+from switchboard.edge import ticker as module
+from switchboard.edge.ticker import LoopTicker, Ticker, TimerfdTicker, choose_ticker
 
 MS = 1_000_000
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="timerfd is Linux's")
 
 OPENERS = {
-    "as this Python has it": clock._open_timerfd,
-    "through libc": clock._open_timerfd_by_ctypes,
+    "as this Python has it": module._open_timerfd,
+    "through libc": module._open_timerfd_by_ctypes,
 }
 
 
 @pytest.fixture(params=[*OPENERS.values()], ids=[*OPENERS])
 def timerfd(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "_open_timerfd", request.param)
+    monkeypatch.setattr(module, "_open_timerfd", request.param)
 
 
 @linux_only
@@ -157,7 +157,7 @@ async def test_without_a_timerfd_the_loops_timer_serves(
 
     if reason == "another platform":
         monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(clock, "_open_timerfd", refuse)
+    monkeypatch.setattr(module, "_open_timerfd", refuse)
     fired = asyncio.Event()
     ticker: Ticker = choose_ticker(asyncio.get_running_loop(), fired.set, time.monotonic_ns)
     assert isinstance(ticker, LoopTicker)
