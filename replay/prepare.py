@@ -15,14 +15,17 @@ from urllib.parse import quote_from_bytes
 
 import numpy as np
 
+from replay.places import DEFAULT
 from replay.plan import Names, PlanPart
 from replay.retry import RetryPolicy
 from replay.tape import Tape
+from switchboard.routes import service_label, service_of
 
 SHORTEST_RENAMED = 6
 """Shorter user names are too likely to stand in a request by chance."""
 
 _LENGTH = re.compile(rb"\r\nContent-Length: [^\r]*\r\n")
+_TAGS = b"x-esr-service: %b\r\nx-esr-user: %b\r\nx-esr-request: %x\r\nx-esr-due: %d\r\n"
 _KEY = re.compile(rb"\r\nidempotency-key:[^\r]*\r\n", re.IGNORECASE)
 _PRINTABLE = bytes(range(0x20, 0x7F)).decode()
 
@@ -60,6 +63,9 @@ class Preparer:
         self._length = np.asarray(tape.length)
         self._split = np.asarray(tape.split)
         self._host = np.asarray(tape.host)
+        self._route = np.asarray(tape.route)
+        self._info = tape.info
+        self._tags: dict[tuple[int, int], bytes] = {}
         self._part = part
         self._bindings = bindings
         self._names = names
@@ -71,7 +77,7 @@ class Preparer:
     def prepare(self, start: int, stop: int) -> list[Prepared]:
         """The requests at positions start..stop, in order, ready to be queued."""
         part, bindings, blob = self._part, self._bindings, self._blob
-        has_plain_names = self._has_plain_names
+        has_plain_names, tags = self._has_plain_names, self._tags
         rows = part.row[start:stop]
         lanes = part.lane[start:stop]
         begin = self._offset[rows]
@@ -88,6 +94,7 @@ class Preparer:
             (begin + self._split[rows]).tolist(),
             (begin + self._length[rows]).tolist(),
             self._host[rows].tolist(),
+            self._route[rows].tolist(),
             strict=True,
         )
         prepared: list[Prepared] = []
@@ -103,6 +110,7 @@ class Preparer:
             splits,
             ends,
             host,
+            route,
         ) in columns:
             binding = bindings[host]
             if binding is None:
@@ -115,16 +123,21 @@ class Preparer:
                 name = header_value(name)
             if binding.prefix:
                 line = add_prefix(bytes(line), binding.prefix)
-            who = b"x-esr-user: %b\r\nx-esr-request: %x\r\nx-esr-due: %d\r\n" % (
-                name,
-                index,
-                at_ms,
-            )
+            service = tags.get((host, route)) or self._tag(host, route)
+            who = _TAGS % (service, name, index, at_ms)
             if self._edit_key:
                 rest = self._with_key(bytes(line), bytes(rest), index)
             request = b"".join((line, binding.head, who, rest))
             prepared.append((due, position, prev, binding.pool, request))
         return prepared
+
+    def _tag(self, host: int, route: int) -> bytes:
+        """The service that a request was recorded for; of the host where its route says none."""
+        service = self._info.routes[route].service
+        if service == DEFAULT:
+            service = service_of(self._info.hosts[host])
+        tag = self._tags[host, route] = service_label(service).encode()
+        return tag
 
     def _with_key(self, line: bytes, rest: bytes, index: int) -> bytes:
         """The rest of a request with its idempotency key as the callers' policy has it."""

@@ -42,6 +42,8 @@ def bind(
 ) -> Bound | Unmapped:
     """What becomes of requests recorded for `authority`: the first upstream that takes it.
 
+    service: the host's own, which a Host header may name. The tag `x-esr-service` is each
+    request's and not in here: services may share a host.
     secrets: the environment variables named by `env.secret_names`, already read.
     Raises RuleError when one of them is missing, ValueError for a run id unfit for a header.
     """
@@ -60,7 +62,6 @@ def bind(
         *_credential_headers(upstream, env, secrets),
         ("x-esr-env", "sandbox"),
         ("x-esr-run", run_id),
-        ("x-esr-service", service),
     ]
     lines = "".join([f"{name}: {value}\r\n" for name, value in head])
     return Bound(upstream, upstream.prefix.encode("ascii"), lines.encode("ascii"))

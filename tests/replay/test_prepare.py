@@ -62,13 +62,13 @@ def test_requests_are_the_tapes_with_the_bound_head_after_the_first_line(tmp_pat
     assert prepared[0][4] == (
         b"POST /pay?x=1 HTTP/1.1\r\n"
         b"Host: svc.sandbox.test\r\nx-esr-env: sandbox\r\n"
-        b"x-esr-user: ann\r\nx-esr-request: ab\r\nx-esr-due: 7\r\n"
+        b"x-esr-service: default\r\nx-esr-user: ann\r\nx-esr-request: ab\r\nx-esr-due: 7\r\n"
         b'Accept: */*\r\nContent-Length: 10\r\n\r\n{"sum": 5}'
     )
     assert prepared[1][4] == (
         b"GET /sandbox/me HTTP/1.1\r\n"
         b"Host: svc.sandbox.test\r\nx-esr-env: sandbox\r\n"
-        b"x-esr-user: bob\r\nx-esr-request: ac\r\nx-esr-due: 1007\r\n\r\n"
+        b"x-esr-service: other\r\nx-esr-user: bob\r\nx-esr-request: ac\r\nx-esr-due: 1007\r\n\r\n"
     )
 
 
@@ -91,6 +91,7 @@ def test_a_clone_has_its_own_name_everywhere(clone: str, tmp_path: Path) -> None
         b"PUT /users/%b/files?of=%b HTTP/1.1" % (name, name),
         b"Host: svc.sandbox.test",
         b"x-esr-env: sandbox",
+        b"x-esr-service: default",
         b"x-esr-user: " + name,
         b"x-esr-request: ab",
         b"x-esr-due: 7",

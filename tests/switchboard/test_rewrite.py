@@ -43,7 +43,6 @@ def test_the_embedded_sandbox_takes_every_host() -> None:
         b"Authorization: Bearer esr-sandbox\r\n"
         b"x-esr-env: sandbox\r\n"
         b"x-esr-run: RUN-20200315-140211-ab12\r\n"
-        b"x-esr-service: ach\r\n"
     )
 
 
@@ -126,11 +125,11 @@ def test_a_run_id_unfit_for_a_header_is_a_callers_mistake(run_id: str) -> None:
 
 
 @given(st.text(), st.text())
-def test_whatever_was_recorded_the_head_has_five_lines(authority: str, service: str) -> None:
+def test_whatever_was_recorded_the_head_has_four_lines(authority: str, service: str) -> None:
     result = bind(authority, service, embedded_environment(1), RUN, {})
     if isinstance(result, Bound):
         assert result.head.count(b"\r\n") == result.head.count(b"\n") == result.head.count(b"\r")
-        assert result.head.count(b"\n") == 5
+        assert result.head.count(b"\n") == 4
 
 
 def test_a_printed_binding_shows_no_credential() -> None:
