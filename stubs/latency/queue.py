@@ -68,6 +68,7 @@ class Queue:
     _before: _Line = field(init=False, repr=False, compare=False)
     _now: _Line = field(init=False, repr=False, compare=False)
     _newest: list[tuple[float, float]] = field(init=False, repr=False, compare=False)
+    _settled_s: float = field(init=False, repr=False, compare=False)
     _serve: Wait = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +84,7 @@ class Queue:
         self._before = _Line([-inf] * self.servers, deque(), self.max_queue)
         self._now = self._before.copy()
         self._newest = []
+        self._settled_s = -inf
 
     def wait_s(self, u: float, moment: Moment) -> float:
         arrival_s = moment.arrival_s if isfinite(moment.arrival_s) else 0.0
@@ -93,7 +95,8 @@ class Queue:
         else:
             wait_s = self._admit_late(arrival_s, service_s)
         if len(self._newest) > WINDOW:
-            self._before.admit(*self._newest.pop(0))
+            self._settled_s, service_s = self._newest.pop(0)
+            self._before.admit(self._settled_s, service_s)
         if wait_s is None:
             moment.is_full = True
             return 0.0
@@ -101,8 +104,8 @@ class Queue:
 
     def _admit_late(self, arrival_s: float, service_s: float) -> float | None:
         """Put one in its place and let the newest arrivals come again."""
-        # What came before all of those that are remembered counts as the first of them.
-        arrival_s = max(arrival_s, self._newest[0][0])
+        # What should have come before all that are remembered counts as the first of them.
+        arrival_s = max(arrival_s, self._settled_s)
         place = bisect_right(self._newest, arrival_s, key=itemgetter(0))
         self._newest.insert(place, (arrival_s, service_s))
         self._now = self._before.copy()
