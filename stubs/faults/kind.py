@@ -16,6 +16,8 @@ from switchboard.seeded import unit
 
 TOUCH_DRAW: Final = 0
 """Decides whether a fault touches a request; kinds draw with other numbers."""
+SEGMENT_BYTES: Final = 1460
+"""What a packet of an Ethernet carries of a stream: a chunk's size where nobody says another."""
 
 
 @dataclass(slots=True)  # one is made for each request that a fault might touch

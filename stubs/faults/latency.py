@@ -8,14 +8,11 @@ from typing import Final, Literal
 
 from stubs.faults.ask import FaultAsk
 from stubs.faults.course import Course, Pacing
-from stubs.faults.kind import Draw, FaultKind
+from stubs.faults.kind import SEGMENT_BYTES, Draw, FaultKind
 from stubs.faults.parameters import milliseconds, number, one_of, parameter
 from stubs.latency import Fixed, LatencyModel, LogNormal, Normal, Percentiles, Uniform
 from stubs.latency import parse_latency as parse_model
 from switchboard.fault_reader import FaultReader, kind_of
-
-SEGMENT_BYTES: Final = 1460
-"""What fits into one packet of an Ethernet: the size of a chunk where nobody says another one."""
 
 _DRAW: Final = 1
 _WHERE: Final = ("before_headers", "first_byte", "per_chunk")
