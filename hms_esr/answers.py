@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 import orjson
 
+from replay.places import service_tag
 from replay.plan import Column
 from replay.tape import UNKNOWN_WAIT, Tape
-from switchboard.routes import service_of
 
 QUANTILES = 101
 
 
 def learn_answers(tape: Tape) -> dict[str, Any]:
     """One entry for each recorded host's service and route, busiest first."""
-    services = [service_of(host) for host in tape.info.hosts]
     key = tape.host.astype(np.int64) * len(tape.info.routes) + tape.route
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.r_[True, key[order][1:] != key[order][:-1]])
@@ -30,7 +29,7 @@ def learn_answers(tape: Tape) -> dict[str, Any]:
         route = tape.info.routes[int(tape.route[rows[0]])]
         entries.append(
             {
-                "service": services[int(tape.host[rows[0]])],
+                "service": service_tag(tape.info.hosts[int(tape.host[rows[0]])], route),
                 "method": route.method,
                 "template": route.template,
                 "count": len(rows),

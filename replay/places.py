@@ -109,6 +109,12 @@ class Places:
         return self._routes.setdefault(key, len(self._routes))
 
 
+def service_tag(authority: str, route: Route) -> str:
+    """The service that a request was recorded for; of its host where its route says none."""
+    service = service_of(authority) if route.service == DEFAULT else route.service
+    return service_label(service)
+
+
 def _named(service: str, method: str, template: str) -> Route:
     if method:
         return make_route(service, method, template)

@@ -15,11 +15,10 @@ from urllib.parse import quote_from_bytes
 
 import numpy as np
 
-from replay.places import DEFAULT
+from replay.places import service_tag
 from replay.plan import Names, PlanPart
 from replay.retry import RetryPolicy
 from replay.tape import Tape
-from switchboard.routes import service_label, service_of
 
 SHORTEST_RENAMED = 6
 """Shorter user names are too likely to stand in a request by chance."""
@@ -132,12 +131,9 @@ class Preparer:
         return prepared
 
     def _tag(self, host: int, route: int) -> bytes:
-        """The service that a request was recorded for; of the host where its route says none."""
-        service = self._info.routes[route].service
-        if service == DEFAULT:
-            service = service_of(self._info.hosts[host])
-        tag = self._tags[host, route] = service_label(service).encode()
-        return tag
+        found = service_tag(self._info.hosts[host], self._info.routes[route]).encode()
+        self._tags[host, route] = found
+        return found
 
     def _with_key(self, line: bytes, rest: bytes, index: int) -> bytes:
         """The rest of a request with its idempotency key as the callers' policy has it."""

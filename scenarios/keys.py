@@ -21,11 +21,20 @@ KEYS: Final[Mapping[str, str]] = {
     "arrivals": "how much closer together sessions start, with their inner gaps kept: 2x",
     "seed": "the number from which everything random is decided",
     "slo": "objectives that the run must keep, such as p95_ms: 800",
+    "chaos": "faults on cue: what goes wrong at the stubs, when, and for how long",
+    "after": "when the words of `chaos: kill_pod svc-fee` come true: 12m",
+    "network_jitter_ms": "every answer of the stubs is up to so many milliseconds later",
+    "script": "faults by their old names: [{action: ACH_DOWN, at: 15m}]",
+    "stubs": "who answers in the embedded sandbox, and how",
+    "retry": "how callers try again when a request fails",
+    "spike": "a spike of users, in one key: {spike_at: 10m, spike_size: 8000}",
+    "spike_at": "when a spike of users comes on top: 10m",
+    "spike_size": "how many they are: 8000",
+    "hitl_skip": "human checkpoints approve by themselves: true",
     "notes": "a remark for people",
 }
 
 SCRIPTED: Final = "scripted and synthetic users cannot be played yet"
-_FAULTS: Final = "faults on cue cannot be played yet"
 _POLICY: Final = "policy stress tests cannot be run yet"
 _SANDBOX: Final = "sandbox cities cannot be built yet"
 _PROBES: Final = "probes cannot be read yet"
@@ -35,19 +44,12 @@ RESERVED: Final[Mapping[str, str]] = {
     "name": SCRIPTED,
     "citizens": SCRIPTED,
     "actors": SCRIPTED,
-    "script": SCRIPTED,
     "load_profile": SCRIPTED,
-    "spike_at": SCRIPTED,
-    "spike_size": SCRIPTED,
-    "chaos": _FAULTS,
-    "network_jitter_ms": _FAULTS,
-    "stubs": "stubs cannot be configured here yet; the embedded ones answer",
     "routes": "routes are named from the trace; naming them here is not possible yet",
     "probes": _PROBES,
     "metrics": _PROBES,
     "track_legal_blocks": _PROBES,
     "anonymise": "personal data is not anonymised yet; credentials are always dropped",
-    "hitl_skip": "human checkpoints cannot be skipped yet",
     "population": _POLICY,
     "policy_draft": _POLICY,
     "snowball": _POLICY,
@@ -56,7 +58,7 @@ RESERVED: Final[Mapping[str, str]] = {
     "days": _SANDBOX,
 }
 OTHER_STORIES: Final = frozenset(
-    {"scenario", "name", "citizens", "actors", "script", "load_profile", "policy_draft", "changes"}
+    {"scenario", "name", "citizens", "actors", "load_profile", "policy_draft", "changes"}
 )
 """With one of these the author never meant to replay a log, so no log_path is asked for."""
 

@@ -20,6 +20,7 @@ from scenarios.log_files import bundled_lake as bundled_lake
 from scenarios.log_files import is_glob, is_lake_path
 from scenarios.log_files import lake_folder as lake_folder
 from scenarios.log_files import resolve_log_path as resolve_log_path
+from scenarios.one_liners import spell_out
 from scenarios.spec import Scenario, parse_scenario
 from scenarios.yaml_lines import load_yaml
 from switchboard.errors import Fault, ScenarioError
@@ -66,7 +67,7 @@ def find_scenario(name_or_path: str, *, cwd: Path, env: Mapping[str, str]) -> Sc
 def read_scenario(path: Path, source: str | None = None) -> Scenario:
     """The scenario in a file, which errors call `source`. Raises ScenarioError with every fault."""
     source = source or str(path)
-    value, line_of = load_yaml(_read_text(path, source), source)
+    value, line_of = load_yaml(spell_out(_read_text(path, source)), source)
     return parse_scenario(value, source, line_of, file=path)
 
 
@@ -123,7 +124,7 @@ def _find_id(name: str, folders: Sequence[Path], cwd: Path) -> Path | None:
 
 def _peek_id(path: Path) -> str | None:
     try:
-        value, _ = load_yaml(_read_text(path, path.name), path.name)
+        value, _ = load_yaml(spell_out(_read_text(path, path.name)), path.name)
     except ScenarioError:
         return path.stem
     if not isinstance(value, Mapping) or value.keys().isdisjoint({"id", "log_path"}):

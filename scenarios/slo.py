@@ -39,6 +39,8 @@ class SloKey:
 
 _MS: Final = "milliseconds"
 
+_MAY_BE_NONE: Final = ("percent", "payments")
+
 SLO_KEYS: Final[Mapping[str, SloKey]] = {
     "p50_ms": SloKey("half of the response times are at most this", _MS, "200"),
     "p90_ms": SloKey("90 % of the response times are at most this", _MS, "500"),
@@ -48,6 +50,9 @@ SLO_KEYS: Final[Mapping[str, SloKey]] = {
     "max_ms": SloKey("every response time is at most this", _MS, "10000"),
     "avg_wait_s": SloKey("the mean response time is at most this", "seconds", "0.5"),
     "error_pct": SloKey("at most this share of requests fails", "percent", "1", greatest=100),
+    "double_charges": SloKey("at most so many payments were charged twice", "payments", "0"),
+    "lost_payments": SloKey("at most so many were believed made and are not", "payments", "0"),
+    "ghost_charges": SloKey("at most so many were charged and believed failed", "payments", "0"),
     "payment_success": SloKey(
         "at least this share of payments succeeds", "percent", "99.5", "at_least", 100
     ),
@@ -64,7 +69,7 @@ def build_slo(name: str, limit: object) -> Slo:
         raise ValueError(f"is not a number; {hint}")
     if not 0 <= limit <= key.greatest:  # also refuses NaN
         raise ValueError(f"is outside 0 to {key.greatest:,.0f}; {hint}")
-    if limit == 0 and key.unit != "percent":
+    if limit == 0 and key.unit not in _MAY_BE_NONE:
         raise ValueError(f"is 0, which nothing can keep; {hint}")
     return Slo(name, float(limit), key.direction)
 

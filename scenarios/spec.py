@@ -13,12 +13,25 @@ from pathlib import Path
 from re import compile as compile_pattern
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SkipValidation, ValidationError
 
+from replay.retry import RetryPolicy
+from replay.schedule import Spike
+from scenarios.callers import read_retry, retry_mapping
+from scenarios.cues import CUE_KEYS, cues_mapping, read_cues
 from scenarios.keys import KEYS, SCRIPTED, not_asked_for, unserved
 from scenarios.slo import Slo, build_slo
+from scenarios.spikes import read_spike, spike_mapping
+from scenarios.stub_settings import (
+    NO_SETTINGS,
+    StubSettings,
+    read_stub_settings,
+    stub_settings_mapping,
+)
 from scenarios.units import format_duration, format_speed, parse_duration, parse_speed
+from stubs.faults.fault import Fault as Cue
 from switchboard.errors import Fault, ScenarioError
+from switchboard.fault_reader import FaultReader
 from switchboard.headers import is_label
 
 MAX_USERS: Final = 10_000_000
@@ -31,6 +44,7 @@ SHORTEST_S: Final = 0.001
 LineOf = Callable[[str], int | None]
 
 _ID: Final = compile_pattern(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+SECTIONS: Final = frozenset({"slo", "stubs", "retry", "spike", "spike_at", "spike_size", *CUE_KEYS})
 _FIELDS: Final = {"duration": "duration_s"}
 _KEY_OF_FIELD: Final = {field: key for key, field in _FIELDS.items()}
 
@@ -104,10 +118,18 @@ def _parse_notes(value: object) -> str:
     return value
 
 
+def _parse_flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{_kind(value)}, and true or false is due here")
+    return value
+
+
 class Scenario(BaseModel):
     """One scenario, checked whole. Frozen: `model_copy(update=...)` makes a changed one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
 
     id: Annotated[str, BeforeValidator(parse_id)]
     log_path: Annotated[str, BeforeValidator(parse_log_path)]
@@ -121,6 +143,12 @@ class Scenario(BaseModel):
     arrivals: Annotated[float, BeforeValidator(parse_arrivals)] = 1.0
     seed: Annotated[int, BeforeValidator(parse_seed)] = 0
     slo: tuple[Slo, ...] = ()
+    chaos: SkipValidation[tuple[Cue, ...]] = ()
+    """Faults on cue, whichever way the file asked for them."""
+    stubs: SkipValidation[StubSettings] = NO_SETTINGS
+    retry: SkipValidation[RetryPolicy | None] = None
+    spike: SkipValidation[Spike | None] = None
+    hitl_skip: Annotated[bool, BeforeValidator(_parse_flag)] = False
     notes: Annotated[str, BeforeValidator(_parse_notes)] | None = None
     file: Path | None = None
     """The file it was read from; a relative log_path is looked for beside it too."""
@@ -143,9 +171,10 @@ def parse_scenario(
     faults += [
         Fault(key, line_of(key), "has no value; write one or take the line out") for key in empty
     ]
-    slos, slo_faults = _read_slos(given.pop("slo", {}), line_of)
-    faults += slo_faults
-    scenario, field_faults = _build(given, slos, file, line_of)
+    sections, section_faults = _read_sections(given, source, line_of)
+    faults += section_faults
+    fields = {key: value for key, value in given.items() if key not in SECTIONS}
+    scenario, field_faults = _build({**fields, **sections}, file, line_of)
     not_asked = not_asked_for(mapping) | set(empty)
     faults += [fault for fault in field_faults if fault.path not in not_asked]
     if faults or scenario is None:
@@ -167,17 +196,40 @@ def scenario_mapping(scenario: Scenario) -> dict[str, Any]:
         "arrivals": format_speed(scenario.arrivals),
         "seed": scenario.seed,
         "slo": {slo.name: slo.limit for slo in scenario.slo},
+        **cues_mapping(scenario.chaos),
+        "stubs": stub_settings_mapping(scenario.stubs) or None,
+        "retry": scenario.retry and retry_mapping(scenario.retry),
+        **spike_mapping(scenario.spike),
+        "hitl_skip": scenario.hitl_skip or None,
         "notes": scenario.notes,
     }
     return {key: value for key, value in written.items() if value is not None}
 
 
+def _read_sections(
+    given: Mapping[str, object], source: str, line_of: LineOf
+) -> tuple[dict[str, object], list[Fault]]:
+    """The keys that hold more than one value, each read by a file of its own."""
+    reader = FaultReader(line_of)
+    slos, slo_faults = _read_slos(given.get("slo", {}), line_of)
+    sections: dict[str, object] = {
+        "slo": slos,
+        "chaos": read_cues(given, source, line_of, reader),
+        "spike": read_spike(given, reader),
+    }
+    if "stubs" in given:
+        sections["stubs"] = read_stub_settings(given["stubs"], "stubs", reader)
+    if "retry" in given:
+        sections["retry"] = read_retry(given["retry"], "retry", reader)
+    return sections, [*slo_faults, *reader.faults]
+
+
 def _build(
-    given: Mapping[str, object], slos: tuple[Slo, ...], file: Path | None, line_of: LineOf
+    given: Mapping[str, object], file: Path | None, line_of: LineOf
 ) -> tuple[Scenario | None, list[Fault]]:
     fields = {_FIELDS.get(key, key): value for key, value in given.items()}
     try:
-        return Scenario.model_validate({**fields, "slo": slos, "file": file}), []
+        return Scenario.model_validate({**fields, "file": file}), []
     except ValidationError as error:
         faults = []
         for detail in error.errors(include_url=False, include_input=False):

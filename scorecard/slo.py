@@ -46,6 +46,8 @@ class _Number:
 _NO_ANSWER: Final = "no request was answered, so no time was measured"
 _TIME: Final = _Number("at_most", 0.0, _NO_ANSWER)
 
+_LEDGER: Final = _Number("at_most", 0.0, "no ledger of payments was kept for the run")
+
 _NUMBERS: Final[Mapping[str, _Number]] = {
     "p50_ms": _TIME,
     "p90_ms": _TIME,
@@ -55,6 +57,9 @@ _NUMBERS: Final[Mapping[str, _Number]] = {
     "max_ms": _TIME,
     "avg_wait_s": _TIME,
     "error_pct": _Number("at_most", 0.0, "no request was sent"),
+    "double_charges": _LEDGER,
+    "lost_payments": _LEDGER,
+    "ghost_charges": _LEDGER,
     "payment_success": _Number(
         "at_least", 100.0, "no payment was sent (POST to a payments route of ach)"
     ),

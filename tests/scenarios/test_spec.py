@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import scenarios
+from replay.retry import RetryPolicy
+from replay.schedule import Spike
 from scenarios.keys import KEYS, RESERVED
 from scenarios.slo import SLO_KEYS, Slo
 from scenarios.spec import Scenario, parse_scenario, scenario_mapping
+from scenarios.stub_settings import NO_SETTINGS, StubSettings
 from scenarios.yaml_lines import load_yaml
+from stubs.faults.reader import parse_faults
 from switchboard.errors import ScenarioError
 
 WHOLE = """\
@@ -28,6 +33,15 @@ seed: 7
 slo:
   p95_ms: 800
   payment_success: 99.5
+chaos:
+  - {kind: error, target: ach, at: 15m, for: 3m, status: 500}
+network_jitter_ms: 50
+script: [{action: SVC_DOWN, at: 20m}]
+stubs: {services: [ach]}
+retry: {times: 2}
+spike_at: 10m
+spike_size: 8000
+hitl_skip: true
 notes: |
   Two lines
   of a remark.
@@ -81,9 +95,22 @@ def test_every_key() -> None:
         arrivals=2.0,
         seed=7,
         slo=(Slo("p95_ms", 800.0, "at_most"), Slo("payment_success", 99.5, "at_least")),
+        chaos=parse_faults(
+            [
+                {"kind": "error", "target": "ach", "at": "15m", "for": "3m", "status": 500},
+                {"network_jitter_ms": 50},
+                {"action": "SVC_DOWN", "at": "20m"},
+            ],
+            source="surge.yml",
+            line_of=lambda path: None,
+        ),
+        stubs=StubSettings(services=("ach",)),
+        retry=RetryPolicy(times=2),
+        spike=Spike(at_s=600.0, size=8_000),
+        hitl_skip=True,
         notes="Two lines\nof a remark.\n",
     )
-    assert all(f"{key}:" in WHOLE for key in KEYS)
+    assert KEYS.keys() - {"after", "spike"} == set(re.findall(r"^(\w+):", WHOLE, re.MULTILINE))
 
 
 def test_defaults() -> None:
@@ -103,14 +130,15 @@ def test_a_scenario_is_frozen() -> None:
 
 
 def test_five_faults_are_reported_at_once_with_path_and_line() -> None:
-    text = "id: surge\nlog_path: a.log\nspeed: 0x\nusers: -1\nsped: 1x\nslo:\n  p95: 1\nchaos: []\n"
+    text = "id: surge\nlog_path: a.log\nspeed: 0x\nusers: -1\nsped: 1x\nslo:\n  p95: 1\nroutes: 1\n"
     assert faults_of(text) == [
         "speed (line 3): at speed `0x` nothing would ever be sent; "
         "write a speed such as 0.5x, 2x, 60x or max",
         "users (line 4): is outside 1 to 10,000,000; write a whole number of users, such as 50000",
         "sped (line 5): is not a key of a scenario; did you mean `speed`?",
         "slo.p95 (line 7): is not an objective that is measured; did you mean `p95_ms`?",
-        "chaos (line 8): is not there yet: faults on cue cannot be played yet",
+        "routes (line 8): is not there yet: routes are named from the trace; "
+        "naming them here is not possible yet",
     ]
 
 
@@ -210,6 +238,13 @@ def test_a_story_without_a_log_is_not_asked_for_one() -> None:
     assert [fault.split(" ")[0] for fault in faults] == ["scenario", "citizens"]
 
 
+CUES = parse_faults(
+    [{"kind": "hang", "target": "ach", "at": "1s", "for": "2s"}, {"network_jitter_ms": 5}],
+    source="any.yml",
+    line_of=lambda path: None,
+)
+
+
 @given(
     st.builds(
         Scenario,
@@ -224,6 +259,20 @@ def test_a_story_without_a_log_is_not_asked_for_one() -> None:
             lambda names: tuple(Slo(name, 50.0, SLO_KEYS[name].direction) for name in names)
         ),
         notes=st.none() | st.text(max_size=20, alphabet=st.characters(codec="utf-8")),
+        chaos=st.sampled_from([(), CUES]),
+        stubs=st.sampled_from(
+            [NO_SETTINGS, StubSettings(latency=(("ach", {"model": "fixed", "ms": 5.0}),))]
+        ),
+        retry=st.none()
+        | st.builds(
+            RetryPolicy,
+            times=st.integers(1, 10),
+            after_ms=st.integers(0, 3_600_000).map(float),
+            factor=st.floats(1, 10),
+            statuses=st.frozensets(st.integers(500, 599)) | st.just(frozenset(range(500, 600))),
+        ),
+        spike=st.none() | st.builds(Spike, st.integers(0, 10**6).map(float), st.integers(1, 9)),
+        hitl_skip=st.booleans(),
         file=st.none(),
     )
 )
