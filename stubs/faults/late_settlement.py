@@ -8,7 +8,7 @@ from typing import Final
 from stubs.faults.ask import FaultAsk
 from stubs.faults.course import Course
 from stubs.faults.kind import Draw, FaultKind
-from stubs.faults.parameters import parameter, seconds
+from stubs.faults.parameters import long_seconds, parameter
 
 _DAY_S: Final = 86_400.0
 
@@ -20,7 +20,7 @@ class LateSettlement(FaultKind):
     NAME = "late_settlement"
     RANK = 74
 
-    lag_s: float = parameter("s, recorded", "how much later", seconds, _DAY_S)
+    lag_s: float = parameter("s, recorded", "how much later", long_seconds, _DAY_S)
 
     def apply(self, course: Course, ask: FaultAsk, draw: Draw) -> Course:
         lag_ms = self.lag_s * 1000

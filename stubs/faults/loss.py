@@ -24,9 +24,9 @@ class Loss(FaultKind):
     RANK = 63
     CLASHES = False
     APPROXIMATED = (
-        "No packet is lost: the answer is written packet by packet, and a lost one comes `stall_ms` "
-        "later, as it would once TCP had sent it again. The request's packets are spared, and at "
-        "most 64 stalls happen to one answer."
+        "No packet is lost: the answer is written packet by packet, and a lost one comes "
+        "`stall_ms` later, as it would once TCP had sent it again. The packets of the request are "
+        "spared, and one answer has at most 64 stalls."
     )
 
     percent: float = parameter("share, 0 to 1", "how many of the packets are lost", share, 0.01)
@@ -37,14 +37,15 @@ class Loss(FaultKind):
     def apply(self, course: Course, ask: FaultAsk, draw: Draw) -> Course:
         if is_decided(course):
             return course
-        stalls = tuple(
-            (packet, self.stall_ms / 1000) for packet in lost_packets(self.percent, draw)
-        )
+        stall_s = self.stall_ms / 1000
+        stalls = dict.fromkeys(lost_packets(self.percent, draw), self.stall_ms / 1000)
         if not stalls:
             return course
         pacing = course.pacing or Pacing()
+        for packet, stall_s in pacing.stalls:
+            stalls[packet] = stalls.get(packet, 0.0) + stall_s
+        merged = tuple(sorted(stalls.items()))[:MAX_STALLS]
         chunk_bytes = pacing.chunk_bytes or SEGMENT_BYTES
-        merged = tuple(sorted((*pacing.stalls, *stalls)))[:MAX_STALLS]
         return replace(course, pacing=replace(pacing, chunk_bytes=chunk_bytes, stalls=merged))
 
 

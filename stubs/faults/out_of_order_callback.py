@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from stubs.faults.ask import FaultAsk
 from stubs.faults.course import CallbackTwist, Course
 from stubs.faults.kind import Draw, FaultKind
-from stubs.faults.parameters import parameter, seconds, whole
+from stubs.faults.parameters import long_seconds, parameter, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class OutOfOrderCallback(FaultKind):
     NAME = "out_of_order_callback"
     RANK = 72
 
-    lag_s: float = parameter("s, recorded", "how much later callbacks come", seconds, 0.0)
+    lag_s: float = parameter("s, recorded", "how much later callbacks come", long_seconds, 0.0)
     times: int = parameter("deliveries", "how often each one comes", whole(1, 10), 1)
 
     def apply(self, course: Course, ask: FaultAsk, draw: Draw) -> Course:

@@ -113,6 +113,11 @@ def seconds(value: object) -> float:
     return _time(value, 1000.0, DAY_S)
 
 
+def long_seconds(value: object) -> float:
+    """As `seconds`, up to a year: banks count in days."""
+    return _time(value, 1000.0, 366 * DAY_S, "a year")
+
+
 def signed_seconds(value: object) -> float:
     """As `seconds`, but it may be negative; up to ten years either way."""
     if isinstance(value, str) and value.strip().startswith("-"):
@@ -173,11 +178,11 @@ def _is_field_value(value: str) -> bool:
     return all(char == "\t" or " " <= char <= "~" or "\xa0" <= char <= "\xff" for char in value)
 
 
-def _time(value: object, unit_ms: float, most: float) -> float:
+def _time(value: object, unit_ms: float, most: float, named: str = "a day") -> float:
     if isinstance(value, str):
         found = parse_ms(value) / unit_ms
         if found > most:
-            raise ValueError(f"`{shown(value)}` is longer than a day")
+            raise ValueError(f"`{shown(value)}` is longer than {named}")
         return found
     return float(number(0, most)(value))
 

@@ -22,6 +22,7 @@ class SlowClose(FaultKind):
     )
 
     def apply(self, course: Course, ask: FaultAsk, draw: Draw) -> Course:
-        if is_decided(course) or (course.close_delay_s or -1.0) >= self.delay_ms / 1000:
+        delay_s, other_s = self.delay_ms / 1000, course.close_delay_s
+        if is_decided(course) or (other_s is not None and other_s >= delay_s):
             return course
-        return replace(course, close_delay_s=self.delay_ms / 1000)
+        return replace(course, close_delay_s=delay_s)

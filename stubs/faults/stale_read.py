@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from stubs.faults.ask import FaultAsk
 from stubs.faults.course import Course
 from stubs.faults.kind import Draw, FaultKind
-from stubs.faults.parameters import parameter, seconds
+from stubs.faults.parameters import long_seconds, parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class StaleRead(FaultKind):
     NAME = "stale_read"
     RANK = 76
 
-    lag_s: float = parameter("s, recorded", "how old the copy is", seconds, 60.0)
+    lag_s: float = parameter("s, recorded", "how old the copy is", long_seconds, 60.0)
 
     def apply(self, course: Course, ask: FaultAsk, draw: Draw) -> Course:
         lag_ms = self.lag_s * 1000
