@@ -21,7 +21,8 @@ class Timetable(Protocol):
     @property
     def faults(self) -> Sequence[Fault]: ...
 
-    def add(self, fault: Fault) -> None: ...
+    def add(self, fault: Fault) -> object:
+        """Raises ValueError when it cannot stand beside the others."""
 
     def remove(self, fault_id: str) -> bool:
         """Whether there was one."""

@@ -138,8 +138,13 @@ def _inject(desk: Desk, faults: tuple[Fault, ...]) -> Response:
     if len(desk.chaos.faults) + len(faults) > MOST_HELD:
         detail = f"the timetable holds up to {MOST_HELD:,} faults; clear some first"
         raise CallError(409, "Too many faults", detail)
-    for fault in faults:
-        desk.chaos.add(fault)
+    for index, fault in enumerate(faults):
+        try:
+            desk.chaos.add(fault)
+        except ValueError as error:
+            for added in faults[:index]:
+                desk.chaos.remove(added.id)
+            raise CallError(409, "Faults amiss", str(error)) from error
     ids = {fault.id for fault in faults}
     rows = [row for row in _rows(desk) if row["id"] in ids]
     return reply({"now_ms": desk.clock.now_ms(), "faults": rows}, 201)

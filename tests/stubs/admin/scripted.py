@@ -14,7 +14,7 @@ from stubs.admin.app import make_admin
 from stubs.admin.counts import Counts
 from stubs.admin.place import ABSOLUTE_FORM
 from stubs.clock import Anchor, RecordedClock
-from stubs.faults.fault import Fault
+from stubs.faults.chaos import Chaos
 from stubs.journal import Journal
 from stubs.latency import NoDelay
 from stubs.service import Answer, Asked, Service, StubRoute
@@ -49,46 +49,12 @@ class ScriptedForgetful(ScriptedStore):
         return self.kept.pop(key, None) is not None
 
 
-class ScriptedTimetable:
-    """Holds faults, and touches nobody."""
-
-    def __init__(self, clock: RecordedClock) -> None:
-        self._clock = clock
-        self.faults: tuple[Fault, ...] = ()
-
-    def add(self, fault: Fault) -> None:
-        self.faults = (*self.faults, fault)
-
-    def remove(self, fault_id: str) -> bool:
-        left = tuple(fault for fault in self.faults if fault.id != fault_id)
-        found = len(left) < len(self.faults)
-        self.faults = left
-        return found
-
-    def clear(self) -> None:
-        self.faults = ()
-
-    def list(self) -> list[dict[str, Any]]:
-        now_ms = self._clock.now_ms()
-        return [
-            {
-                "id": fault.id,
-                "kind": fault.kind.NAME,
-                "state": fault.state(now_ms),
-                "at_ms": fault.at_ms,
-                "ends_ms": fault.ends_ms if fault.ends_ms < float("inf") else None,
-                "touched": 0,
-            }
-            for fault in self.faults
-        ]
-
-
 @dataclass
 class ScriptedDesk:
     """A gateway of which only the desk is there."""
 
     clock: RecordedClock
-    chaos: ScriptedTimetable
+    chaos: Chaos
     counts: Counts = field(default_factory=Counts)
     journal: Journal = field(default_factory=Journal)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -126,7 +92,7 @@ def say_nothing(asked: Asked) -> Answer:
 def make_desk() -> ScriptedDesk:
     """A desk whose recorded clock stands at minute 15."""
     clock = RecordedClock(Anchor(0, NOW_MS, 0.0), lambda: 0)
-    return ScriptedDesk(clock, ScriptedTimetable(clock))
+    return ScriptedDesk(clock, Chaos(7, clock))
 
 
 @dataclass(frozen=True)
