@@ -1,0 +1,82 @@
+"""`esr stubs learn`: a file of latencies from a trace, with a check of each route's fit.
+
+Read next: `latency_learning.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from hms_esr.commands import Output, here
+from hms_esr.exits import PASS
+from hms_esr.latency_learning import Learned, learn_latencies
+from hms_esr.plain import require_plain
+from hms_esr.preparation import UsageError
+from hms_esr.run_folder import home_folder
+from hms_esr.stubs_learn_report import print_learned
+from hms_esr.tapes import open_tape
+from replay.tape import INFO, Tape
+from scenarios.loader import find_scenario, lake_folder, resolve_log_path
+from switchboard.errors import TraceError
+
+
+def learn_command(
+    tape: str, *, out: str, trace_format: str | None = None, json_file: str | None = None
+) -> int:
+    """Learn, write the file, and say how well each route's table fits. Raises EsrError.
+
+    tape: the folder of a tape, a log or a scenario.   out: the file to write.
+    """
+    output = Output(json_file)
+    with ExitStack() as stack:
+        learned = learn_latencies(open_source(tape, trace_format, stack))
+    if not learned.routes:
+        raise TraceError(f"{tape} has no recorded waits, so there is nothing to learn")
+    write_latencies(learned, Path(out))
+    print_learned(output.console, learned, out)
+    output.write(report_of(learned, tape, out))
+    output.check_heard()
+    return PASS
+
+
+def open_source(source: str, trace_format: str | None, stack: ExitStack) -> Tape:
+    """The tape in a folder, or of a log or scenario; closed with the stack. Raises EsrError."""
+    cwd, env = here(), os.environ
+    if (cwd / source / INFO).is_file():
+        return stack.enter_context(Tape.open(cwd / source))
+    scenario = find_scenario(source, cwd=cwd, env=env)
+    files = resolve_log_path(
+        scenario.log_path,
+        scenario_dir=scenario.file and scenario.file.parent,
+        lake=lake_folder(env, cwd),
+        cwd=cwd,
+    )
+    for file in files:
+        require_plain(file, "the log")
+    home = home_folder(env, cwd)
+    return open_tape(files, home, seed=scenario.seed, trace_format=trace_format, stack=stack)
+
+
+def write_latencies(learned: Learned, path: Path) -> None:
+    """Raises UsageError when it cannot be written."""
+    data = orjson.dumps(learned.to_json(), option=orjson.OPT_APPEND_NEWLINE)
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"--out {path} cannot be written: {error.strerror or error}") from error
+
+
+def report_of(learned: Learned, source: str, out: str) -> Mapping[str, Any]:
+    """What `--json` says: everything but the tables."""
+    routes = [
+        {**{key: value for key, value in route.to_json().items() if key != "latency"},
+         "hours": route.hours}
+        for route in learned.routes
+    ]  # fmt: skip
+    return {"source": source, "out": out, "routes": routes, "unmeasured": learned.unmeasured}
