@@ -12,7 +12,7 @@ from stubs.faults.parameters import parameter, whole
 
 @dataclass(frozen=True, slots=True)
 class DuplicateDelivery(FaultKind):
-    """Something on the way delivers the request again; the caller hears the last answer only.
+    """Something on the way delivers the request again; the caller hears the first answer.
 
     It needs a service that is reached: what is refused before is not delivered twice. Of several
     the most deliveries count.

@@ -16,7 +16,7 @@ YEAR_MS: Final = 366 * DAY_MS
 HINT: Final = "write a duration with its unit, such as 250ms, 90s, 12m or 1h30m"
 
 _UNIT_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-_NUMBER: Final = r"([0-9]{1,15}(?:\.[0-9]{1,20})?)"
+_NUMBER: Final = r"([0-9]{1,15}(?:\.[0-9]{1,20})?(?:e-[0-9]{1,3})?)"
 _DURATION: Final = re.compile(
     "".join(rf"(?:{_NUMBER} ?{unit} ?)?" for unit in ("d", "h", "m(?!s)", "s", "ms"))
 )
@@ -25,9 +25,9 @@ _SIGNED: Final = re.compile(r"[-+]?[0-9.]+")
 
 def parse_ms(value: object) -> float:
     """Milliseconds of a text with units; 0 needs none. Raises ValueError with a clear sentence."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value == 0:
-        return 0.0
     text = value.strip().lower() if isinstance(value, str) else ""
+    if text == "0" or (_is_number(value) and value == 0):
+        return 0.0
     if text.startswith("-") or (isinstance(value, int | float) and value < 0):
         raise ValueError(f"{_shown(value)} is negative; {HINT}")
     if _SIGNED.fullmatch(text) or (not text and _is_number(value)):
@@ -42,7 +42,7 @@ def parse_ms(value: object) -> float:
 def format_ms(ms: float) -> str:
     """A text that `parse_ms` reads as exactly the same number: `15m`, `1h30m`, `0.25ms`."""
     if ms != int(ms):
-        return f"{ms:.20f}".rstrip("0") + "ms" if float(f"{ms:.20f}") == ms else f"{ms!r}ms"
+        return f"{ms!r}ms"
     left, words = int(ms), []
     for unit, size in _UNIT_MS.items():
         count, left = divmod(left, size)

@@ -6,7 +6,7 @@ A kind's dataclass says each of its parameters once, by `parameter(unit, meaning
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, Final
@@ -79,7 +79,7 @@ def number(low: float, high: float) -> Reads:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"must be a number from {low:g} to {high:g}, not {kind_of(value)}")
         if not low <= value <= high:  # also NaN
-            raise ValueError(f"{shown(value)} is not a number from {low:g} to {high:g}")
+            raise ValueError(f"{_told(value)} is not a number from {low:g} to {high:g}")
         return float(value)
 
     return read
@@ -132,7 +132,7 @@ def one_of(*words: str) -> Reads:
 
     def read(value: object) -> str:
         if not isinstance(value, str) or value not in words:
-            raise ValueError(f"{_told(value)} is not known; {nearest(str(value)[:80], words)}")
+            raise ValueError(f"{_told(value)} is not known; {_nearest(value, words)}")
         return value
 
     return read
@@ -185,6 +185,10 @@ def _time(value: object, unit_ms: float, most: float, named: str = "a day") -> f
             raise ValueError(f"`{shown(value)}` is longer than {named}")
         return found
     return float(number(0, most)(value))
+
+
+def _nearest(value: object, words: Sequence[str]) -> str:
+    return nearest(value[:80] if isinstance(value, str) else "", words)
 
 
 def _told(value: object) -> str:

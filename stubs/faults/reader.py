@@ -97,7 +97,8 @@ def _read_kind(raw: Mapping[str, object], path: str, reader: FaultReader) -> typ
     if "kind" not in raw:
         reader.fault(path, f"kind is missing; {nearest('', FAULT_KINDS)}")
     else:
-        message = f"{shown(word)} is not a kind of fault; {nearest(str(word)[:80], FAULT_KINDS)}"
+        wrong = word[:80] if isinstance(word, str) else ""
+        message = f"`{shown(wrong)}` is not a kind of fault; {nearest(wrong, FAULT_KINDS)}"
         reader.fault(join(path, "kind"), message)
     return None
 

@@ -59,7 +59,8 @@ def _action(
     found = _ACTION.fullmatch(word) if isinstance(word, str) else None
     if found is None or found[2].upper() not in ACTIONS:
         hint = nearest(found[2].upper() if found else "", ACTIONS)
-        message = f"{shown(word)} is no action such as ACH_DOWN or SVC_SLOW; {hint}"
+        wrong = f"`{shown(word)}`" if isinstance(word, str) else kind_of(word)
+        message = f"{wrong} is no action such as ACH_DOWN or SVC_SLOW; {hint}"
         reader.fault(join(path, "action"), message)
         return None
     rest = {key: value for key, value in raw.items() if key != "action"}
@@ -80,7 +81,7 @@ def _kill_text(text: str, path: str, reader: FaultReader) -> Mapping[str, object
     found = _KILL.fullmatch(text.strip())
     if found is None:
         hint = "kill_pod svc-fee after: 12m, or write a mapping with kind and target"
-        reader.fault(path, f"{shown(text)} is not understood; as a text only {hint}")
+        reader.fault(path, f"`{shown(text)}` is not understood; as a text only {hint}")
         return None
     return _kill({"after": found[2].strip()} if found[2] else {}, found[1])
 

@@ -29,11 +29,11 @@ def parse_target(raw: Mapping[str, object], path: str, reader: FaultReader) -> T
         return Target()
     reader.mapping(words, at, WORDS)
     given = {
-        field: found
+        field: _checked(read, words[word], join(at, word), reader)
         for word, (field, read) in _READ.items()
-        if word in words and (found := _checked(read, words[word], join(at, word), reader))
+        if word in words
     }
-    return Target(**given)
+    return Target(**{field: value for field, value in given.items() if value is not None})
 
 
 def _checked(read: Callable[[object], Any], value: object, path: str, reader: FaultReader) -> Any:
