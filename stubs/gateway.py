@@ -1,32 +1,40 @@
 """The stub gateway: one process in which every service of the neighbourhood answers.
 
-`python -m stubs` prints `ready HOST:PORT` once it accepts. A request is answered by the
-stub whose route it fits, else by what was learned from the trace, else with a 404 that names the
-nearest routes. Requests take the plain ASGI path below; Starlette serves `/__esr` only, which no
-stub can shadow. Floor 1. Read next: `answering.py`, which decides what is answered.
+A request is answered by the stub whose route it fits, else by what was learned from the trace,
+else with a 404 that names the nearest routes. Here the parts meet: the choice of the service, the
+answering, the timetable of faults, the journal, the admin API. `transport.py` asks the gateway on
+sockets; as an ASGI application it answers in memory, where faults of the wire are left out.
+Floor 1. Read next: `choice.py`, then `answering.py`, which decides what is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Final
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stubs.admin import Counts, is_admin, make_admin
+from stubs.admin import Counts, is_admin
+from stubs.admin.app import make_admin
+from stubs.admin.place import PREFIX, Door, is_admin_call
 from stubs.answering import FIRST_UNNUMBERED as FIRST_UNNUMBERED
 from stubs.answering import MAX_BODY_BYTES as MAX_BODY_BYTES
-from stubs.answering import Answering, Sleep
+from stubs.answering import AnswerCutError, Answering, OnCallbacks, Sleep, Turn
+from stubs.choice import ServiceChoice
+from stubs.clock import Anchor, RecordedClock
+from stubs.faults.chaos import Chaos
+from stubs.faults.course import Course, Cut
+from stubs.framing import frame, sendable
+from stubs.incoming import Incoming
+from stubs.journal import Journal
 from stubs.learned import LearnedAnswers
 from stubs.service import Answer, Service
-from switchboard.routes import service_label, service_of
 
-_SANDBOX: Final = (b"x-esr-env", b"sandbox")
-_NO_BODY: Final = (204, 304)
-_LONGEST_HOST: Final = 256
+MAX_COMPLAINTS: Final = 20
+"""Different faults of our own that are worth a traceback; the log must not grow with the run."""
 _PATH_CHARACTERS: Final = "/:@!$&'()*+,;=~"
 """What stands in a path as it is (RFC 3986, section 3.3)."""
 
@@ -39,8 +47,22 @@ class ClientGoneError(Exception):
     """The connection ended before the body did: nothing was asked."""
 
 
+class Connection(Protocol):
+    """A caller's connection, as far as faults are concerned."""
+
+    service: str | None
+    opened_ms: float
+
+    def cut(self, cut: Cut, /) -> None: ...
+
+    def check(self, now_s: float, /) -> None: ...
+
+
+Reload = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
 class Gateway:
-    """The ASGI application."""
+    """Everything behind the sockets, and the desk at which the admin API works."""
 
     def __init__(
         self,
@@ -48,10 +70,121 @@ class Gateway:
         learned: LearnedAnswers,
         seed: int,
         sleep: Sleep = asyncio.sleep,
+        *,
+        clock: RecordedClock | None = None,
+        chaos: Chaos | None = None,
+        journal: Journal | None = None,
+        on_callbacks: OnCallbacks | None = None,
+        door: Door | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> None:
+        self.clock = clock or RecordedClock()
         self.counts = Counts()
-        self._stubs = Answering(services, learned, seed, sleep, self.counts.add)
-        self._admin = make_admin([service.name for service in services], self.counts)
+        self.journal = journal or Journal()
+        self.chaos = chaos or Chaos(seed, self.clock)
+        self.faults = self.chaos
+        self.sleep = sleep
+        self.connections: set[Connection] = set()
+        self.on_reload: Reload | None = None
+        self._answering = Answering(
+            services, learned, seed, sleep, self.counts.add,
+            clock=self.clock, faults=self.chaos, journal=self.journal, on_callbacks=on_callbacks,
+        )  # fmt: skip
+        self._choice = ServiceChoice(services)
+        self._door = door
+        self._config = config or {}
+        self._complaints: set[str] = set()
+        self.admin: ASGIApp = make_admin(self)
+        self.finish = self._answering.finish
+        self.tell = self._answering.tell
+        self.settle = self._answering.settle
+        self.note_held = self._answering.note_held
+
+    # For the transport
+
+    def begin(
+        self, incoming: Incoming, opened_ms: float, is_first: bool, of_port: str | None
+    ) -> Turn:
+        """Whose request it is, who answers it, and how it fares."""
+        headers = incoming.headers
+        service, path = self._choice.choose(headers, incoming.path, of_port)
+        return self._answering.begin(
+            service, incoming.method, path, incoming.query, headers, incoming.body,
+            opened_ms, is_first, incoming.course,
+        )  # fmt: skip
+
+    @property
+    def reads_slowly(self) -> bool:
+        """Whether any fault slows reading now: then a course is needed before the body."""
+        return not self.chaos.is_quiet
+
+    def course_ahead(
+        self, incoming: Incoming, opened_ms: float, is_first: bool, of_port: str | None
+    ) -> Course:
+        """How a request fares whose body is still to come."""
+        headers = incoming.headers
+        service, path = self._choice.choose(headers, incoming.path, of_port)
+        return self._answering.course_ahead(
+            service, incoming.method, path, headers, opened_ms, is_first
+        )
+
+    def refuse_body(self, incoming: Incoming) -> Answer:
+        """The answer to a body over the limit."""
+        service, _ = self._choice.choose(incoming.headers, incoming.path)
+        return self._answering.refuse_body(service)
+
+    def admin_for(self, incoming: Incoming, peer: str | None) -> ASGIApp | None:
+        """The admin API, for a request that is one to it; None for one to a stubbed service."""
+        if self._door is None or not incoming.path.startswith(PREFIX):
+            return None
+        raw_path = incoming.path.encode()
+        is_absolute = incoming.is_absolute
+        is_call = is_admin_call(
+            raw_path, incoming.pairs, peer, self._door, is_absolute_form=is_absolute
+        )
+        return self.admin if is_call else None
+
+    def cut_connections(self) -> None:
+        """End the connections that a fault ends which has just begun."""
+        for connection in tuple(self.connections):
+            cut = self.chaos.connection_course(connection.service, connection.opened_ms)
+            if cut is not None:
+                connection.cut(cut)
+
+    def complain(self, error: BaseException) -> None:
+        """A fault of our own: its traceback, once."""
+        name = f"{type(error).__name__}: {error}"[:200]
+        if name not in self._complaints and len(self._complaints) < MAX_COMPLAINTS:
+            self._complaints.add(name)
+            logging.getLogger(__name__).error("the gateway is broken", exc_info=error)
+
+    # For the desk
+
+    def services(self) -> Sequence[Service]:
+        """What is served now."""
+        return self._answering.services
+
+    def use(self, services: Sequence[Service]) -> None:
+        """From now on, serve these."""
+        self._choice = ServiceChoice(services)
+        self._answering.use(services)
+
+    def config(self) -> Mapping[str, Any]:
+        """What this gateway runs with, as JSON values."""
+        return self._config
+
+    def follow(self, anchor: Anchor) -> None:
+        """Recorded time goes on from another anchor; whoever waits by it looks again."""
+        self.clock.follow(anchor)
+        self.chaos.retime()
+
+    async def reload(self) -> Mapping[str, Any]:
+        """Read the definitions again. Raises EsrError, changing nothing, when they are broken."""
+        if self.on_reload is None:
+            return {"services": [service.name for service in self.services()], "changed": []}
+        return await self.on_reload()
+
+    # As an ASGI application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not is_admin(scope["path"]):
@@ -60,36 +193,25 @@ class Gateway:
             await receive()
             await send({"type": "websocket.close", "code": 1000})
         else:
-            await self._admin(scope, receive, send)
+            await self.admin(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
         headers = dict(scope["headers"])
-        service = service_name(headers)
+        service, path = self._choice.choose(headers, path_as_sent(scope))
         try:
             body = await read_body(receive)
         except ClientGoneError:
             return
         except BodyTooLargeError:
-            await respond(send, method, self._stubs.refuse_body(service))
+            await respond(send, method, self._answering.refuse_body(service))
             return
         query = scope.get("query_string", b"").decode("latin-1")
-        path = path_as_sent(scope)
-        answer = await self._stubs.answer(service, method, path, query, headers, body)
+        try:
+            answer = await self._answering.answer(service, method, path, query, headers, body)
+        except AnswerCutError:
+            return  # the server in front ends the connection as it sees fit
         await respond(send, method, answer)
-
-
-def service_name(headers: Mapping[bytes, bytes]) -> str:
-    """Which service is meant: the switchboard's own header, else the first label of the host."""
-    tag = headers.get(b"x-esr-service")
-    if tag is not None:
-        return _label(tag[:_LONGEST_HOST])
-    return service_of(headers.get(b"host", b"")[:_LONGEST_HOST].decode("latin-1"))
-
-
-@lru_cache(maxsize=1024)
-def _label(tag: bytes) -> str:
-    return service_label(tag.decode("latin-1"))
 
 
 def path_as_sent(scope: Scope) -> str:
@@ -103,13 +225,8 @@ def path_as_sent(scope: Scope) -> str:
 
 async def read_body(receive: Receive) -> bytes:
     """The whole body. Raises BodyTooLargeError or ClientGoneError."""
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        body: bytes = message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLargeError
-        return body
     parts = bytearray()
+    message = await receive()
     while message["type"] == "http.request":
         parts += message.get("body", b"")
         if len(parts) > MAX_BODY_BYTES:
@@ -122,14 +239,11 @@ async def read_body(receive: Receive) -> bytes:
 
 async def respond(send: Send, method: str, answer: Answer) -> None:
     """Send an answer; HEAD, 204 and 304 have no body."""
-    headers: list[tuple[bytes, bytes]] = [_SANDBOX, *answer.headers]
-    body = answer.body
-    if answer.status in _NO_BODY:
-        body = b""
-    else:
-        headers.append((b"content-type", answer.content_type))
-        headers.append((b"content-length", b"%d" % len(body)))
-        if method == "HEAD":
-            body = b""
+    answer = sendable(answer)
+    framed = frame(answer, method == "HEAD", keeps_alive=True)
+    lines = framed.head.split(b"\r\n")[1:-1]
+    headers = [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
+    if framed.says_length:
+        headers.append((b"content-length", b"%d" % len(framed.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": framed.body if framed.sends_body else b""})

@@ -6,18 +6,20 @@ leaves an orphan.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
+from stubs.config import GatewayConfig
 from switchboard.errors import UpstreamError
 
 READY: Final = b"ready "
@@ -32,6 +34,10 @@ class StubProcess:
     process: subprocess.Popen[bytes]
     host: str
     port: int
+    admin: str = ""
+    """HOST:PORT of its admin API: an address of its own, or that of the services."""
+    ports: Mapping[str, str] = field(default_factory=dict)
+    """HOST:PORT of each service that has a port of its own."""
 
     @property
     def address(self) -> str:
@@ -47,25 +53,42 @@ class StubProcess:
         return self.process.poll() is None
 
     @classmethod
-    def start(cls, *, seed: int, answers: Path | None = None, timeout_s: float = 15.0) -> Self:
+    def start(
+        cls,
+        *,
+        seed: int = 0,
+        answers: Path | None = None,
+        config: GatewayConfig | None = None,
+        timeout_s: float = 15.0,
+    ) -> Self:
         """Start a gateway on a free loopback port and wait until it accepts.
 
+        config: instead of seed and answers.
         Raises UpstreamError with what the child said when it does not come up in time.
         """
-        return cls.launch(gateway_command(seed, answers), timeout_s)
+        config = config or GatewayConfig(
+            seed=seed, answers=None if answers is None else str(answers)
+        )
+        line = replace(config, with_parent=True).to_json() + b"\n"
+        return cls.launch(gateway_command(), timeout_s, line)
 
     @classmethod
-    def launch(cls, command: Sequence[str], timeout_s: float) -> Self:
-        """Start any command that prints a ready line. Raises UpstreamError as `start` does."""
+    def launch(cls, command: Sequence[str], timeout_s: float, told: bytes = b"") -> Self:
+        """Start any command that prints a ready line. Raises UpstreamError as `start` does.
+
+        told: written to its standard input, which then stays open.
+        """
         # A file and not a pipe: a pipe that nobody reads is full one day, and then the child hangs.
         with tempfile.TemporaryFile() as said:
             process = _spawn(command, said)
             try:
+                _tell(process, told)
                 host, port = _wait_ready(process, said, timeout_s)
+                admin, ports = parse_addresses(_all_said(said))
             except BaseException:
                 _end(process)
                 raise
-        return cls(process, host, port)
+        return cls(process, host, port, admin or f"{host}:{port}", ports)
 
     def __enter__(self) -> Self:
         return self
@@ -83,11 +106,17 @@ class StubProcess:
         _end(self.process)
 
 
-def gateway_command(seed: int, answers: Path | None = None) -> list[str]:
-    """How a gateway is started that ends with its parent."""
+def gateway_command() -> list[str]:
+    """How a gateway is started that is told its configuration, and ends with its parent."""
     # -P: whatever lies in the user's folder must not be taken for one of our modules.
-    command = [sys.executable, "-P", "-m", "stubs", "--with-parent", "--seed", str(seed)]
-    return command if answers is None else [*command, "--answers", str(answers)]
+    return [sys.executable, "-P", "-m", "hms_esr.stub_gateway"]
+
+
+def parse_addresses(said: str) -> tuple[str, dict[str, str]]:
+    """The address of the admin API ("" for none of its own) and those of services with a port."""
+    rows = [line.split(" ") for line in said.splitlines()]
+    admin = next((row[1] for row in rows if row[0] == "admin" and len(row) == 2), "")
+    return admin, {row[1]: row[2] for row in rows if row[0] == "listening" and len(row) == 3}
 
 
 def parse_ready(line: bytes) -> tuple[str, int]:
@@ -105,6 +134,16 @@ def _spawn(command: Sequence[str], said: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=said)  # noqa: S603
     except OSError as error:
         raise UpstreamError(f"the stub gateway could not start: {error}") from error
+
+
+def _tell(process: subprocess.Popen[bytes], told: bytes) -> None:
+    if process.stdin is None:
+        raise AssertionError("the gateway was started with a pipe")
+    try:
+        process.stdin.write(told)
+        process.stdin.flush()
+    except BrokenPipeError:
+        pass  # it has ended, and what it said last is told by whoever waits for it
 
 
 def _wait_ready(
@@ -139,9 +178,15 @@ def _last_words(said: IO[bytes]) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
+def _all_said(said: IO[bytes]) -> str:
+    said.seek(0)
+    return said.read().decode(errors="replace")
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.wait()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
-            stream.close()
+            with contextlib.suppress(BrokenPipeError):  # what it was to be told, and never read
+                stream.close()

@@ -2,27 +2,21 @@
 
 Paths are matched as they were sent. Splitting comes before decoding, so that `%2F` inside an
 identifier stays inside it, and a learned template is looked up in the form that was recorded.
-Floor 1, pure.
+Floor 1, pure. Read next: `route_tree.py`, which is why a thousand routes cost what one does.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
-from urllib.parse import unquote
 
 from stubs.learned import LearnedAnswers
+from stubs.route_tree import NO_PARAMS, Found, RouteEntry, RouteTree
 from stubs.service import Service, StubRoute
 
 NEAREST: Final = 5
-
-_NO_PARAMS: Final[Mapping[str, str]] = {}
 _LONGEST_COMPARED: Final = 200
-
-Found = tuple[StubRoute, Mapping[str, str]]
-Pattern = tuple[str, ...]
-"""A template's segments."""
 
 
 class RouteTable:
@@ -30,31 +24,43 @@ class RouteTable:
 
     def __init__(self, services: Iterable[Service], learned: LearnedAnswers) -> None:
         self._learned = learned
-        self._stubs: dict[tuple[str, str, int], list[tuple[StubRoute, Pattern]]] = {}
+        self._learned_entries: dict[int, RouteEntry] = {}
+        self._trees: dict[str, RouteTree] = {}
         self._names: dict[str, list[str]] = {}
         for service in services:
+            self._trees[service.name] = RouteTree(service.routes)
             self._names[service.name] = sorted(_name(r.method, r.template) for r in service.routes)
-            for route in service.routes:
-                key = (service.name, route.method, route.template.count("/"))
-                pattern = tuple(route.template.split("/"))
-                self._stubs.setdefault(key, []).append((route, pattern))
         # An entry that stands for all further routes has no method, and no name worth a hint.
         self._learned_names = sorted({_name(r.method, r.template) for r in learned if r.method})
+        self._has_learned = any(True for _ in learned)
 
-    def find(self, service: str, method: str, path: str) -> Found | None:
-        """The route and the values of its braces; HEAD is answered where GET would be."""
-        found = self._find(service, method, path)
-        if found is None and method == "HEAD":
-            found = self._find(service, "GET", path)
-        if found is None:
-            other = self._learned.find_other(service)
-            return None if other is None else (other, _NO_PARAMS)
+    def find(self, service: str, method: str, path: str) -> Sequence[Found]:
+        """Routes that take this method and path, the best first; each has the braces' values.
+
+        Which of them it is depends on what else they ask for (`StubRoute.accepts`). HEAD is
+        answered where GET would be.
+        """
+        tree = self._trees.get(family_of(service))
+        found = () if tree is None else tree.find(method, path)
+        if not found and method == "HEAD" and tree is not None:
+            found = tree.find("GET", path)
         return found
+
+    def find_learned(self, service: str, method: str, path: str) -> Found | None:
+        """What was learned of it from a trace."""
+        if not self._has_learned:
+            return None
+        route = self._learned.find(service, method, path)
+        if route is None and method == "HEAD":
+            route = self._learned.find(service, "GET", path)
+        if route is None:
+            route = self._learned.find_other(service)
+        return None if route is None else (self._entry_of(route), NO_PARAMS)
 
     def nearest(self, service: str, method: str, path: str) -> list[str]:
         """Routes that begin most like this one, for people; of equals those of the same method."""
         wanted = _name(method, path[:_LONGEST_COMPARED])
-        own = nearest_names(self._names.get(_family(service), ()), wanted)
+        own = nearest_names(self._names.get(family_of(service), ()), wanted)
         names = dict.fromkeys([*own, *nearest_names(self._learned_names, wanted)])
 
         def distance(name: str) -> tuple[int, bool]:
@@ -62,29 +68,12 @@ class RouteTable:
 
         return [_for_people(name) for name in sorted(names, key=distance)][:NEAREST]
 
-    def _find(self, service: str, method: str, path: str) -> Found | None:
-        candidates = self._stubs.get((_family(service), method, path.count("/")))
-        if candidates is not None:
-            segments = path.split("/")
-            if "%" in path:
-                segments = [unquote(segment) for segment in segments]
-            for route, pattern in candidates:
-                params = match_pattern(pattern, segments)
-                if params is not None:
-                    return route, params
-        learned = self._learned.find(service, method, path)
-        return None if learned is None else (learned, _NO_PARAMS)
-
-
-def match_pattern(pattern: Pattern, segments: Sequence[str]) -> Mapping[str, str] | None:
-    """The values of the braces when the segments, as many as the pattern's, fit; else None."""
-    params: dict[str, str] = {}
-    for wanted, given in zip(pattern, segments, strict=True):
-        if wanted[:1] == "{" and given:
-            params[wanted[1:-1]] = given
-        elif wanted != given:
-            return None
-    return params
+    def _entry_of(self, route: StubRoute) -> RouteEntry:
+        """One entry for each learned route, which lives as long as the table."""
+        entry = self._learned_entries.get(id(route))
+        if entry is None:
+            entry = self._learned_entries[id(route)] = RouteEntry(route, 0)
+        return entry
 
 
 def nearest_names(names: Sequence[str], wanted: str, count: int = NEAREST) -> list[str]:
@@ -98,14 +87,15 @@ def nearest_names(names: Sequence[str], wanted: str, count: int = NEAREST) -> li
     return sorted(around, key=lambda name: -_shared_length(name, wanted))[:count]
 
 
+def family_of(service: str) -> str:
+    """The stub that answers for it: `svc` for `svc-profile`."""
+    return service.partition("-")[0]
+
+
 def _shared_length(one: str, other: str) -> int:
     """How many characters two texts have in common at their beginning."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-def _family(service: str) -> str:
-    return service.partition("-")[0]
 
 
 def _name(method: str, path: str) -> str:

@@ -1,131 +1,307 @@
-"""The gateway as a process: its socket, its uvicorn, and when it ends.
+"""The gateway as a process: its sockets, its server, and when it ends.
 
-It ends on SIGTERM and, with `--with-parent`, as soon as standard input does: the kernel closes that
-pipe when the parent dies, however it dies. Ctrl-C reaches the whole terminal group, so a gateway
-with a parent leaves the decision to it.
+It ends on SIGTERM and SIGINT and, with a parent, as soon as standard input does: the kernel closes
+that pipe when the parent dies, however it dies. Ctrl-C reaches the whole terminal group, so a
+gateway with a parent leaves the decision to it. Standard output says one line, `ready HOST:PORT`;
+everything else is for standard error. Floor 1. Read next: `gateway.py`, `transport.py`, `ports.py`.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
+import contextlib
+import gc
 import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import uvicorn
+from starlette.types import ASGIApp
 
+from stubs.admin.app import DoorGuard
+from stubs.admin.place import Door
+from stubs.clock import RecordedClock
+from stubs.config import GatewayConfig
+from stubs.faults.chaos import Chaos
+from stubs.faults.reader import parse_faults
 from stubs.gateway import Gateway
+from stubs.journal import Journal
 from stubs.learned import LearnedAnswers
-from stubs.services import all_services
+from stubs.listening import BACKLOG, address_of, is_loopback, listen
+from stubs.overrides import parse_latencies, with_latencies
+from stubs.ports import Ports
+from stubs.records import LedgerFile, record_nothing
+from stubs.reload import LOOK_S, Watch, look_at
+from stubs.service import Service, Surroundings
+from stubs.sleep import PreciseSleep
+from stubs.touches import TouchLog
 from stubs.transport import StubConnection
 from switchboard.errors import EsrError
 
-BACKLOG: Final = 4096
-KEEP_ALIVE_S: Final = 3600
-"""Longer than any run: a connection must not be closed just as a request is due."""
-INTERRUPTED: Final = 130
+TOKEN: Final = "ESR_TOKEN"  # noqa: S105 - the variable's name
+CHECK_S: Final = 5.0
+"""How often idle connections are looked after."""
+TICK_S: Final = 0.5
+
+SurroundingsOf = Callable[[str], Surroundings]
+LoadServices = Callable[[SurroundingsOf], Sequence[Service]]
+"""Reads every definition and makes the services; those that did not change since the last time are
+the same objects, with all they remember. Raises EsrError."""
+
+
+class Stage:
+    """Everything that a gateway holds open, made from its configuration. Raises EsrError."""
+
+    def __init__(
+        self, config: GatewayConfig, load_services: LoadServices, env: Mapping[str, str]
+    ) -> None:
+        self.config = config
+        self._load = load_services
+        self._held = ExitStack()
+        self._token = env.get(TOKEN) or None
+        self.clock = RecordedClock(config.clock)
+        self._record = record_nothing
+        if config.ledger is not None:
+            ledger = LedgerFile(Path(config.ledger))
+            self._held.callback(ledger.close)
+            self._record = ledger.record
+        self._latencies = parse_latencies(config.latencies, source="`latencies`", line_of=_no_line)
+        self.sleep = PreciseSleep()
+        self._held.callback(self.sleep.close)
+        self.listener = self._hold(listen(config.listen))
+        services = self._services()
+        self.gateway = self._make_gateway(services)
+        self.admin = None if not config.admin else self._hold(listen(config.admin))
+        self.ports = {name: self._hold(each) for name, each in self._port_sockets(services)}
+
+    def close(self) -> None:
+        self.gateway.chaos.stop()
+        self._held.close()
+
+    def app_of_admin(self) -> ASGIApp:
+        if self.admin is None:
+            raise AssertionError("asked only where there is an address for it")
+        return DoorGuard(self.gateway.admin, Door(self._token, is_loopback(self.admin)))
+
+    async def reload(self) -> dict[str, Any]:
+        """Read the definitions again and serve them. Raises EsrError, and changes nothing then."""
+        before = {service.name: service for service in self.gateway.services()}
+        services = await asyncio.to_thread(self._services)
+        self.gateway.use(services)
+        changed = [s.name for s in services if before.get(s.name) is not s]
+        gone = sorted(before.keys() - {service.name for service in services})
+        return {"services": [s.name for s in services], "changed": changed, "gone": gone}
+
+    def _hold(self, listener: socket.socket) -> socket.socket:
+        self._held.callback(listener.close)
+        return listener
+
+    def _surroundings(self, name: str) -> Surroundings:
+        settings = self.config.settings.get(name, {})
+        return Surroundings(self.config.seed, self.clock, self._record, settings)
+
+    def _services(self) -> list[Service]:
+        loaded = self._load(self._surroundings)
+        wanted = self.config.services
+        if wanted is not None:
+            known = {service.name for service in loaded}
+            unknown = [name for name in wanted if name not in known]
+            if unknown:
+                there = ", ".join(sorted(known))
+                raise EsrError(f"there is no service {unknown[0]!r:.60}; there are {there}")
+            loaded = [service for service in loaded if service.name in wanted]
+        return with_latencies(loaded, self._latencies)
+
+    def _make_gateway(self, services: Sequence[Service]) -> Gateway:
+        config = self.config
+        touches = None if config.touches is None else self._open_touches(Path(config.touches))
+        faults = parse_faults(list(config.faults), source="`faults`", line_of=_no_line)
+        try:
+            chaos = Chaos(config.seed, self.clock, faults, touches)
+        except ValueError as error:
+            raise EsrError(f"the faults cannot stand together: {error}") from error
+        door = Door(self._token, is_loopback(self.listener)) if config.admin == "" else None
+        gateway = Gateway(
+            services, load_answers(config.answers), config.seed, self.sleep,
+            clock=self.clock, chaos=chaos, journal=Journal(config.journal), door=door,
+            config=config.mapping(),
+        )  # fmt: skip
+        gateway.on_reload = self.reload
+        return gateway
+
+    def _open_touches(self, path: Path) -> TouchLog:
+        try:
+            touches = TouchLog(path)
+        except OSError as error:
+            raise EsrError(f"cannot write {path}: {error.strerror}") from error
+        self._held.callback(touches.close)
+        return touches
+
+    def _port_sockets(self, services: Sequence[Service]) -> list[tuple[str, socket.socket]]:
+        config = self.config
+        addresses = dict(config.ports)
+        unknown = addresses.keys() - {service.name for service in services}
+        if unknown:
+            raise EsrError(f"a port is wanted for {min(unknown)!r:.60}, which is not served")
+        if config.port_each:
+            host = config.listen.rpartition(":")[0] or "127.0.0.1"
+            addresses = {s.name: addresses.get(s.name, f"{host}:0") for s in services}
+        return [(name, listen(address)) for name, address in addresses.items()]
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it accepts, and that leaves Ctrl-C to a parent."""
+    """uvicorn's life cycle round our own connections."""
 
-    def __init__(self, config: uvicorn.Config, *, has_parent: bool) -> None:
-        super().__init__(config)
-        self._has_parent = has_parent
+    def __init__(self, stage: Stage) -> None:
+        gateway = stage.gateway
+        super().__init__(_uvicorn_config(gateway, self._make))
+        self._stage = stage
+        self._ports = Ports(stage.ports, self._make_for, say)
+        self._admin: asyncio.Server | None = None
+        self._is_refusing = asyncio.Lock()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if sockets and self.started:
-            print(f"ready {address_of(sockets[0])}", flush=True)  # noqa: T201
+        stage = self._stage
+        if not self.started:
+            return
+        await self._ports.open_all()
+        for name, address in self._ports.addresses.items():
+            say(f"listening {name} {address}")
+        if stage.admin is not None:
+            app = stage.app_of_admin()
+            loop = asyncio.get_running_loop()
+            self._admin = await loop.create_server(
+                lambda: StubConnection(stage.gateway, self.server_state, app=app),
+                sock=stage.admin,
+                backlog=BACKLOG,
+            )
+            say(f"admin {address_of(stage.admin)}")
+        gc.freeze()  # what is here now stays; the collector need not look at it again
+        print(f"ready {address_of(stage.listener)}", flush=True)  # noqa: T201
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ports.close_all()
+        if self._admin is not None:
+            self._admin.close()
+        self._stage.gateway.chaos.stop()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # uvicorn sets this handler itself, so ignoring the signal beforehand would not last.
-        if not (sig == signal.SIGINT and self._has_parent):
-            super().handle_exit(sig, frame)
+        # uvicorn sets this handler itself, so ignoring the signal beforehand would not last; and
+        # it would raise the signal again at the end, where being told to stop is no accident.
+        if sig == signal.SIGINT and self._stage.config.with_parent:
+            return
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def watch(self) -> None:
+        """Look after idle connections, edited definitions and closed ports, until told to end."""
+        stage, gateway = self._stage, self._stage.gateway
+        folders = stage.config.definitions
+        seen = look_at(folders)
+        watch = Watch(seen, seen)
+        loop = asyncio.get_running_loop()
+        checked_s = loop.time()
+        gateway.chaos.on_change(gateway.cut_connections)
+        while not self.should_exit:
+            await asyncio.sleep(LOOK_S)
+            await self._ports.refuse(gateway.chaos.is_refused)
+            if loop.time() - checked_s >= CHECK_S:
+                checked_s = loop.time()
+                for connection in tuple(gateway.connections):
+                    connection.check(checked_s)
+            if folders:
+                watch, is_due = watch.decide(look_at(folders))
+                if is_due:
+                    await self._reload()
+
+    async def _reload(self) -> None:
+        try:
+            done = await self._stage.reload()
+        except EsrError as error:
+            say(f"the edited definitions are not taken, the ones before stay: {error}")
+        else:
+            say(f"took the edited definitions: {', '.join(done['changed']) or 'nothing changed'}")
+
+    def _make(self) -> StubConnection:
+        return StubConnection(self._stage.gateway, self.server_state)
+
+    def _make_for(self, name: str) -> StubConnection:
+        return StubConnection(self._stage.gateway, self.server_state, of_port=name)
 
 
-def run_gateway() -> None:
-    """Read the arguments, listen, and serve until told to stop."""
-    arguments = _parser().parse_args()
-    if arguments.with_parent:
+def run_gateway(
+    config: GatewayConfig, load_services: LoadServices, env: Mapping[str, str] = os.environ
+) -> int:
+    """Serve until told to stop; the exit code."""
+    if config.with_parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        learned = load_answers(arguments.answers)
-        listener = listen(arguments.listen)
+        stage = Stage(config, load_services, env)
     except EsrError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
-    gateway = Gateway(all_services(), learned, arguments.seed)
+        say(str(error))
+        return error.exit_code
+    server = _Server(stage)
+    try:
+        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            runner.run(_serve(server, stage))
+    finally:
+        stage.close()
+    return 0
+
+
+async def _serve(server: _Server, stage: Stage) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(server.watch())
+        await server.serve(sockets=[stage.listener])
+        watching.cancel()
+
+
+def _uvicorn_config(gateway: Gateway, make: Callable[[], asyncio.Protocol]) -> uvicorn.Config:
     config = uvicorn.Config(
         gateway,
         loop="uvloop",
-        http=StubConnection,
         ws="none",
         lifespan="off",
+        interface="asgi3",
+        proxy_headers=False,
         access_log=False,
         log_level="critical",  # a line for each malformed request would fill whatever reads it
         server_header=False,
         date_header=False,
         backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config, has_parent=arguments.with_parent)
-    try:
-        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(server.serve(sockets=[listener]))
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    config.load()
+    # uvicorn calls it like a class, with its own settings, state and loop: ours knows them.
+    config.http_protocol_class = lambda **_: make()  # type: ignore[assignment]
+    return config
 
 
-def parse_listen(text: str) -> tuple[str, int]:
-    """`127.0.0.1:8080`, `[::1]:8080` or `:8080` as host and port. Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise ValueError("an IPv6 address needs brackets, as in [::1]:8080")
-    is_port = port.isascii() and port.isdigit() and len(port) <= 5
-    if not (colon and is_port and text.isprintable()):
-        raise ValueError("it must be HOST:PORT, such as 127.0.0.1:8080")
-    if int(port) > 65_535:
-        raise ValueError("a port is a number from 0 (any free one) to 65535")
-    return host or "127.0.0.1", int(port)
-
-
-def listen(text: str) -> socket.socket:
-    """A listening socket for `--listen`. Raises EsrError."""
-    try:
-        host, port = parse_listen(text)
-        host.encode("idna")  # what cannot be a name must not get as far as a socket
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, ValueError) as error:
-        raise EsrError(f"cannot listen on {text!r:.100}: {error}") from error
-
-
-def address_of(listener: socket.socket) -> str:
-    """`HOST:PORT`, an IPv6 host in brackets."""
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def load_answers(path: Path | None) -> LearnedAnswers:
-    """What `--answers` holds, nothing without it. Raises EsrError that names the file and entry."""
+def load_answers(path: str | Path | None) -> LearnedAnswers:
+    """What a file of learned answers holds, nothing without one. Raises EsrError that names it."""
     if path is None:
         return LearnedAnswers()
     try:
-        return LearnedAnswers.parse(orjson.loads(path.read_bytes()))
+        return LearnedAnswers.parse(orjson.loads(Path(path).read_bytes()))
     except (OSError, ValueError) as error:
         raise EsrError(f"cannot read the answers in {path}: {error}") from error
+
+
+def say(sentence: str) -> None:
+    """For people, on standard error; nobody there to listen is no reason to stop."""
+    with contextlib.suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _end_with_parent() -> None:
@@ -135,25 +311,8 @@ def _end_with_parent() -> None:
             pass
     except OSError:
         pass  # no standard input is no parent
-    os._exit(0)  # nothing is kept that could be lost
+    os._exit(0)  # what matters is on disk already
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m stubs",
-        description="Answer as the services of the neighbourhood would. See docs/stubs.md.",
-    )
-    parser.add_argument(
-        "--listen",
-        default="127.0.0.1:0",
-        metavar="HOST:PORT",
-        help="where to accept; port 0 is any free one (default: %(default)s)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="decides every draw (default: 0)")
-    parser.add_argument(
-        "--answers", type=Path, metavar="FILE", help="answers learned from a trace, as JSON"
-    )
-    parser.add_argument(
-        "--with-parent", action="store_true", help="end as soon as standard input does"
-    )
-    return parser
+def _no_line(path: str) -> int | None:
+    return None

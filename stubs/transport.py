@@ -1,38 +1,513 @@
-"""The gateway's end of a connection: uvicorn's own, where that alone would not do.
+"""The gateway's end of a connection: HTTP/1.1 on a socket, and all that faults do to one.
 
-Everything that leans on uvicorn's inside is here and nowhere else, and
-`tests/integration/test_stub_gateway.py` holds it to the uvicorn that is installed. Floor 1.
+Everything that leans on the server underneath (uvicorn's life cycle, a transport's socket) is
+here and nowhere else; `tests/integration/test_stub_faults.py` holds it to what is installed. A
+request that is answered at once is answered here and now, without a task; one that waits, or that a
+fault touches, becomes a task of its own. Answers leave in the order in which requests came.
+
+Floor 1. Read next: `wire_plan.py`, which decides what is written and when, and `gateway.py`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Coroutine, Iterator
+from struct import Struct
+from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from starlette.types import ASGIApp
+from uvicorn.server import ServerState
 
-from stubs.service import PROBLEM, answer_problem
-
-_NO_HTTP: Final = answer_problem(400, "Bad request", "this is no HTTP request that can be read")
-_NO_HTTP_ANSWER: Final = b"".join(
-    (
-        b"HTTP/1.1 400 Bad Request\r\nx-esr-env: sandbox\r\nconnection: close\r\n",
-        b"content-type: %b\r\ncontent-length: %d\r\n\r\n" % (PROBLEM, len(_NO_HTTP.body)),
-        _NO_HTTP.body,
-    )
+from stubs.admin.place import PREFIX
+from stubs.answering import ENDINGS, MAX_BODY_BYTES, Turn
+from stubs.asgi_bridge import run_asgi
+from stubs.faults.course import USUAL, Course, Cut, Hold
+from stubs.framing import frame, plain_bytes, sendable
+from stubs.gateway import Gateway
+from stubs.incoming import (
+    BROKEN,
+    HEAD_TOO_LARGE,
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    MAX_WIRE_BYTES,
+    NO_HTTP,
+    TOO_SLOW,
+    Incoming,
+    announced_bytes,
 )
+from stubs.service import Answer
+from stubs.slow_reader import SlowReader
+from stubs.wire_plan import Pause, Say, Step, wire_steps
+
+MOST_WAITING: Final = 64
+"""Requests on one connection that may wait for those before them; then nobody listens to it."""
+LINGER_S: Final = 2.0
+"""How long a caller whose request was refused may go on sending, so that it hears why."""
+REQUEST_S: Final = 60.0
+"""How long a request may take to come, unless a fault is what slows it."""
+KEEP_ALIVE_S: Final = 3600.0
+"""Longer than any run: a connection must not be closed just as a request is due."""
+
+_NO_LINGER: Final = Struct("ii").pack(1, 0)
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_TCP_INFO: Final = getattr(socket, "TCP_INFO", 11)
+_TCP_CLOSED, _TCP_CLOSE_WAIT = 7, 8
+_UNMADE: Final = asyncio.Transport()
+_GONE: Final = "gone"
+"""How the journal calls an answer that nobody was there to hear."""
 
 
-class StubConnection(HttpToolsProtocol):
-    """One connection to the gateway."""
+class _Said:
+    """How much of an answer was written."""
+
+    bytes = 0
+
+
+class StubConnection(asyncio.Protocol):
+    """One connection. `of_port`: the service whose own port it came to; `app`: who is behind a
+    port that is not for stubs at all."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        state: ServerState,
+        of_port: str | None = None,
+        app: ASGIApp | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._loop = asyncio.get_running_loop()
+        self._connections = state.connections
+        self._tasks = state.tasks
+        self._of_port = of_port
+        self._app = app
+        self._parser = httptools.HttpRequestParser(self)
+        # Whatever follows a request that closes the connection is none of our business.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._transport = _UNMADE
+        self._incoming = Incoming()
+        self._incoming.is_whole = True  # as after any request
+        self._waiting: deque[Incoming] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._turn: Turn | None = None
+        self._is_on_wire = False
+        self._writable: asyncio.Event | None = None
+        self._reader: SlowReader | None = None
+        self._is_reading = True
+        self._is_deaf = False
+        self._has_eof = False
+        self._is_ending = False
+        self._is_closing = False
+        self._wire_bytes = 0
+        self._moved_s = 0.0
+        self._is_first = True
+        self.opened_ms = 0.0
+        self.service = of_port
+        """Whose requests come here, as far as is known."""
+
+    # What the event loop tells us
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # we listen on TCP
+        self.opened_ms = self._gateway.clock.now_ms()
+        self._moved_s = self._loop.time()
+        self._connections.add(self)  # type: ignore[arg-type]  # it asks for no more than `shutdown`
+        self._gateway.connections.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._connections.discard(self)
+        self._gateway.connections.discard(self)
+        self._is_closing = True
+        self._waiting.clear()
+        self.resume_writing()
+        # While a stub takes its time nothing changes for it: it does what it was asked to do.
+        if self._task is not None and self._is_on_wire:
+            self._task.cancel()
+
+    def eof_received(self) -> bool:
+        """The caller sends no more. It may still listen, unless all it does is hold on."""
+        self._is_deaf = self._has_eof = True
+        return self._task is not None and not self._is_on_hold
+
+    def pause_writing(self) -> None:
+        self._writable = self._writable or asyncio.Event()
+
+    def resume_writing(self) -> None:
+        writable, self._writable = self._writable, None
+        if writable is not None:
+            writable.set()
+            self._go_on()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            self._wire_bytes += len(data)
+            if self._wire_bytes > MAX_WIRE_BYTES:
+                self._transport.abort()
+            return
+        self._wire_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._is_deaf = True  # what follows is another protocol, which nobody speaks here
+        except httptools.HttpParserError:
+            self._refuse(NO_HTTP)
+            return
+        incoming = self._incoming
+        if not incoming.is_whole and incoming.refused is None:
+            if not incoming.has_head and self._wire_bytes > MAX_HEAD_BYTES:
+                self._refuse(HEAD_TOO_LARGE)
+            elif self._wire_bytes > MAX_WIRE_BYTES:
+                self._refuse(self._gateway.refuse_body(incoming))
+            elif self._reader is not None:
+                self._rest(self._reader.due_s)
+
+    # What the parser tells us
+
+    def on_message_begin(self) -> None:
+        self._incoming = Incoming()
+        self._wire_bytes = 0
+        self._moved_s = self._loop.time()
+
+    def on_url(self, part: bytes) -> None:
+        self._incoming.target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._incoming.pairs.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        # The parser takes whatever follows an Upgrade for another protocol, which nobody speaks
-        # here: kept alive, the caller's next request would never be answered.
-        if self.cycle is not None and self.parser.should_upgrade():
-            self.cycle.keep_alive = False
+        incoming, parser = self._incoming, self._parser
+        incoming.has_head = True
+        incoming.headers = headers = dict(incoming.pairs)
+        incoming.method = parser.get_method().decode("ascii")
+        incoming.keeps_alive = (
+            parser.should_keep_alive()
+            and parser.get_http_version() != "1.0"
+            and not parser.should_upgrade()
+        )
+        if not incoming.split_target():
+            self._refuse(NO_HTTP)
+        elif len(incoming.pairs) > MAX_HEADERS:
+            self._refuse(HEAD_TOO_LARGE)
+        elif b"content-length" in headers or b"transfer-encoding" in headers:
+            self._expect_body(incoming)
 
-    def send_400_response(self, msg: str) -> None:
-        """What never gets as far as the gateway is answered by the sandbox all the same."""
-        self.transport.write(_NO_HTTP_ANSWER)
-        self.transport.close()
+    def on_body(self, part: bytes) -> None:
+        incoming = self._incoming
+        if incoming.refused is not None:
+            return
+        if self._reader is not None:
+            self._reader.take(len(part))
+        if not incoming.take_body(part):
+            self._refuse(self._gateway.refuse_body(incoming))
+
+    def on_message_complete(self) -> None:
+        incoming = self._incoming
+        if incoming.refused is not None:
+            return
+        incoming.end_body()
+        if self._reader is not None:
+            incoming.ready_s, self._reader = self._reader.due_s, None
+        if self._is_busy:
+            self._wait_in_line(incoming)
+        else:
+            self._serve(incoming)
+
+    # One request after the other
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._task is not None or self._writable is not None or self._is_closing
+
+    @property
+    def _is_on_hold(self) -> bool:
+        return self._is_on_wire and self._turn is not None and self._turn.course.hold is not None
+
+    def _expect_body(self, incoming: Incoming) -> None:
+        """A body is announced: refuse it, ask for it, or see whether it is to be read slowly."""
+        if announced_bytes(incoming.headers) > MAX_BODY_BYTES:
+            self._refuse(self._gateway.refuse_body(incoming))
+            return
+        if incoming.headers.get(b"expect", b"").lower() == b"100-continue":
+            incoming.expects_100 = True
+            self._ask_for_body()
+        if self._app is None and self._gateway.reads_slowly:
+            incoming.course = self._gateway.course_ahead(
+                incoming, self.opened_ms, self._is_first, self._of_port
+            )
+            pacing = incoming.course.pacing
+            if pacing is not None and pacing.direction != "response":
+                self._reader = SlowReader(pacing, self._loop.time())
+
+    def _rest(self, until_s: float) -> None:
+        """Read on only when what was read would have come on a link that slow."""
+        wait_s = until_s - self._loop.time()
+        if wait_s > 0 and self._is_reading:
+            self._is_reading = False
+            self._transport.pause_reading()
+            self._loop.call_later(wait_s, self._listen_again)
+
+    def _listen_again(self) -> None:
+        if not self._is_reading and not self._is_closing and len(self._waiting) < MOST_WAITING:
+            self._is_reading = True
+            self._transport.resume_reading()
+
+    def _ask_for_body(self) -> None:
+        """`100 Continue`, once everything before it is answered."""
+        if self._incoming.expects_100 and not self._incoming.is_whole and not self._is_busy:
+            self._incoming.expects_100 = False
+            self._transport.write(_CONTINUE)
+
+    def _wait_in_line(self, incoming: Incoming) -> None:
+        self._waiting.append(incoming)
+        if len(self._waiting) >= MOST_WAITING and self._is_reading:
+            self._is_reading = False
+            self._transport.pause_reading()
+
+    def _go_on(self) -> None:
+        """Whoever is next."""
+        while self._waiting and not self._is_busy:
+            self._serve(self._waiting.popleft())
+        if self._is_closing or self._is_busy:
+            return
+        if self._reader is None:
+            self._listen_again()
+        self._ask_for_body()
+        if self._has_eof:
+            self._close()
+
+    def _serve(self, incoming: Incoming) -> None:
+        if incoming.refused is not None:
+            self._send_refusal(incoming)
+            return
+        if incoming.ready_s > self._loop.time():
+            self._start(self._wait_until_ready(incoming))
+            return
+        try:
+            self._begin(incoming)
+        except Exception as error:  # the parser would take it for a caller's mistake
+            self._gateway.complain(error)
+            incoming.refused = BROKEN
+            self._send_refusal(incoming)
+
+    def _begin(self, incoming: Incoming) -> None:
+        gateway = self._gateway
+        app = self._app
+        if app is None and incoming.path.startswith(PREFIX):
+            app = gateway.admin_for(incoming, self._peer)
+        if app is not None:
+            self._start(self._pass_on(app, incoming))
+            return
+        turn = gateway.begin(incoming, self.opened_ms, self._is_first, self._of_port)
+        self._is_first = False
+        self.service = turn.asked.service
+        if turn.course is not USUAL or turn.wait_s > 0:
+            self._turn = turn
+            self._start(self._attend(turn, incoming))
+            return
+        entry = turn.entry
+        is_plain = incoming.keeps_alive and incoming.method != "HEAD"
+        if is_plain and entry is not None and entry.route.fixed is not None:
+            if entry.wire is None:
+                entry.wire = plain_bytes(entry.route.fixed, False, True)
+            self._transport.write(entry.wire)
+            gateway.tell(turn, entry.route.fixed.status)
+        else:
+            self._write_answer(turn, incoming, gateway.finish(turn))
+
+    def _write_answer(self, turn: Turn, incoming: Incoming, answer: Answer) -> None:
+        """All of it at once, as nearly all are."""
+        answer = sendable(answer)
+        is_head = incoming.method == "HEAD"
+        keeps_alive = incoming.keeps_alive and not self._is_ending
+        self._transport.write(plain_bytes(answer, is_head, keeps_alive))
+        self._gateway.tell(turn, answer.status)
+        if not keeps_alive:
+            self._close()
+
+    # Requests that take their time
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        """One task at a time, held here and by the server, which ends it when it ends."""
+        self._task = task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._task = self._turn = None
+        self._is_on_wire = False
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._gateway.complain(error)
+            self._transport.abort()
+        else:
+            self._go_on()
+
+    async def _attend(self, turn: Turn, incoming: Incoming) -> None:
+        """Wait, have the stub asked, and say what comes of it."""
+        gateway = self._gateway
+        try:
+            if turn.wait_s > 0:
+                await gateway.sleep(turn.wait_s)
+            answer = sendable(gateway.finish(turn))
+            if turn.course is not USUAL:
+                self._is_on_wire = True
+                await self._carry_out(turn, incoming, answer)
+            elif self._transport.is_closing():
+                gateway.settle(turn, 0, _GONE, is_delivered=False)
+            else:
+                self._write_answer(turn, incoming, answer)
+        finally:
+            if turn.course is not USUAL:
+                gateway.faults.done(turn.course)
+
+    async def _carry_out(self, turn: Turn, incoming: Incoming, answer: Answer) -> None:
+        """The wire's part of a course."""
+        course, hold = turn.course, turn.course.hold
+        said = _Said()
+        ending = _GONE
+        try:
+            if hold is not None:
+                self._gateway.note_held(turn)
+                await self._hold(course, hold)
+            if hold is not None and hold.then != "respond":
+                self._end(hold.then)
+                ending = ENDINGS[hold.then]
+            else:
+                await self._play(self._script(turn, incoming, answer), said)
+                ending = "answered" if course.cut is None else ENDINGS[course.cut.how]
+        finally:  # also when the caller has gone, which cancels this
+            is_read = said.bytes > 0 and course.garble not in ("garbage", "headers")
+            is_delivered = ending == "answered" and course.garble is None
+            self._gateway.settle(turn, answer.status if is_read else 0, ending, is_delivered)
+
+    def _script(self, turn: Turn, incoming: Incoming, answer: Answer) -> Iterator[Step]:
+        keeps_alive = incoming.keeps_alive and not self._is_ending
+        date_s = turn.asked.epoch_ms / 1000 if turn.course.skew_s else None
+        framed = frame(answer, incoming.method == "HEAD", keeps_alive, date_s)
+        return wire_steps(framed, turn.course)
+
+    async def _hold(self, course: Course, hold: Hold) -> None:
+        if hold.for_s is None:
+            await self._gateway.faults.wait_lifted(course)
+        else:
+            await self._gateway.sleep(hold.for_s)
+
+    async def _play(self, steps: Iterator[Step], said: _Said) -> None:
+        """The script of an answer, each slice only when the caller has taken the one before."""
+        self._transport.set_write_buffer_limits(high=0)
+        due_s = self._loop.time()
+        for step in steps:
+            if isinstance(step, Say):
+                self._transport.write(step.data)
+                said.bytes += len(step.data)
+                await self._wait_written()
+            elif isinstance(step, Pause):
+                due_s = max(due_s + step.for_s, self._loop.time())
+                await self._gateway.sleep(due_s - self._loop.time())
+            else:
+                self._transport.set_write_buffer_limits()
+                self._end(step.how)
+
+    async def _wait_written(self) -> None:
+        """Until the kernel has everything."""
+        while self._transport.get_write_buffer_size() and not self._transport.is_closing():
+            if self._writable is not None:
+                await self._writable.wait()
+            else:  # the loop writes at the end of its round
+                await asyncio.sleep(0)
+
+    async def _pass_on(self, app: ASGIApp, incoming: Incoming) -> None:
+        """To an application of the gateway's own, such as the admin API."""
+        answer = await run_asgi(app, incoming, self._peer)
+        is_head = incoming.method == "HEAD"
+        keeps_alive = incoming.keeps_alive and not self._is_ending
+        if not self._transport.is_closing():
+            self._transport.write(plain_bytes(answer, is_head, keeps_alive))
+            if not keeps_alive:
+                self._close()
+
+    async def _wait_until_ready(self, incoming: Incoming) -> None:
+        """A body that is read slowly is here when its last byte would have come."""
+        await self._gateway.sleep(incoming.ready_s - self._loop.time())
+        incoming.ready_s = 0.0
+        self._waiting.appendleft(incoming)
+
+    # How a connection ends
+
+    def _end(self, how: str) -> None:
+        if how == "reset":
+            self.reset()
+        elif how == "close":
+            self._close()
+
+    def _close(self) -> None:
+        """What was written still goes out."""
+        self._is_closing = True
+        self._waiting.clear()
+        self._transport.close()
+
+    def reset(self) -> None:
+        """End it with a reset, whatever is still to be sent."""
+        self._is_closing = True
+        if not self._transport.is_closing():
+            end = self._transport.get_extra_info("socket")
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self._transport.abort()
+
+    def cut(self, cut: Cut) -> None:
+        """A fault ends connections that were there before it."""
+        self._loop.call_later(cut.after_ms / 1000, self._end, cut.how)
+
+    def shutdown(self) -> None:
+        """The server wants to end: whoever is being answered may still hear it."""
+        if self._task is None or self._is_on_hold:
+            self._close()
+        else:
+            self._is_ending = True
+
+    def check(self, now_s: float) -> None:
+        """Look after a connection on which nothing happens."""
+        if not self._is_reading and self._is_gone():
+            self._transport.abort()
+        elif self._task is None and not self._is_closing:
+            idle_s = now_s - self._moved_s
+            if not self._incoming.is_whole and idle_s > REQUEST_S:
+                self._refuse(TOO_SLOW)
+            elif idle_s > KEEP_ALIVE_S:
+                self._close()
+
+    def _is_gone(self) -> bool:
+        """Whether the caller has left while nobody listened to it, as only the kernel knows."""
+        try:
+            end = self._transport.get_extra_info("socket")
+            state: int = end.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 1)[0]
+        except (OSError, AttributeError):
+            return True
+        return state == _TCP_CLOSED or (state == _TCP_CLOSE_WAIT and self._is_on_hold)
+
+    def _refuse(self, answer: Answer) -> None:
+        """What cannot be taken any further is answered without being read to its end."""
+        incoming = self._incoming
+        incoming.refused = answer
+        self._is_deaf = True
+        if self._is_busy:
+            self._waiting.append(incoming)
+        else:
+            self._send_refusal(incoming)
+
+    def _send_refusal(self, incoming: Incoming) -> None:
+        """The answer, and then some time to hear it: closing at once would reset what it says."""
+        answer = incoming.refused or NO_HTTP
+        self._is_deaf = self._is_closing = True
+        self._waiting.clear()
+        self._transport.write(plain_bytes(answer, incoming.method == "HEAD", False))
+        self._transport.write_eof()
+        self._loop.call_later(LINGER_S, self._transport.abort)
+
+    @property
+    def _peer(self) -> str | None:
+        name = self._transport.get_extra_info("peername")
+        return name[0] if name else None

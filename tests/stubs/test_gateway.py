@@ -19,7 +19,6 @@ from stubs.gateway import (
     Gateway,
     path_as_sent,
     read_body,
-    service_name,
 )
 from stubs.latency import NoDelay, Uniform
 from stubs.learned import LearnedAnswers
@@ -75,25 +74,6 @@ async def stats(gateway: Gateway) -> dict[tuple[str, str, int], int]:
 
 
 # Who answers
-
-
-@pytest.mark.parametrize(
-    ("headers", "service"),
-    [
-        pytest.param({"x-esr-service": "act", "host": "ach.x"}, "act", id="its own header first"),
-        pytest.param({"host": "ach.sandbox.test:80"}, "ach", id="first label of the host"),
-        pytest.param({"host": "127.0.0.1:80"}, "default", id="an address"),
-        pytest.param({}, "default", id="nothing"),
-        pytest.param({"x-esr-service": ""}, "default", id="empty header"),
-        pytest.param({"x-esr-service": "\xff\xfe"}, "default", id="bytes"),
-        pytest.param({"x-esr-service": "A\0/../B"}, "a-b", id="a path"),
-        pytest.param({"x-esr-service": "a" * 60_000}, "a" * 63, id="long header"),
-        pytest.param({"host": "b" * 60_000}, "b" * 63, id="long host"),
-    ],
-)
-def test_the_service_is_named(headers: dict[str, str], service: str) -> None:
-    pairs = {k.encode(): v.encode("latin-1") for k, v in headers.items()}
-    assert service_name(pairs) == service
 
 
 async def test_a_handler_is_told_everything() -> None:
@@ -472,7 +452,7 @@ async def test_no_stub_can_be_reached_through_our_own_routes(target: str) -> Non
     gateway = make_gateway()
     said = await ask(gateway, "POST", target, SVC, b"{}")
     assert said.status == 404
-    assert "/__esr/health" in said.json["detail"]
+    assert "/__esr/openapi.json" in said.json["detail"]
     assert await stats(gateway) == {}
 
 

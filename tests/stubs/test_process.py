@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
-from stubs.process import gateway_command, parse_ready
+from stubs.process import gateway_command, parse_addresses, parse_ready
 
 
 @pytest.mark.parametrize(
@@ -43,15 +42,18 @@ def test_any_other_line_is_none(line: bytes) -> None:
         parse_ready(line)
 
 
-def test_the_gateway_is_our_own_and_ends_with_us() -> None:
-    command = gateway_command(7)
-    assert command[0] == sys.executable
-    assert command[1:4] == ["-P", "-m", "stubs"]
-    assert "--with-parent" in command
-    assert command[command.index("--seed") + 1] == "7"
-    assert "--answers" not in command
+def test_the_gateway_is_our_own() -> None:
+    assert gateway_command() == [sys.executable, "-P", "-m", "hms_esr.stub_gateway"]
 
 
-def test_answers_are_passed_on_as_one_argument() -> None:
-    command = gateway_command(0, Path("/a folder/answers.json"))
-    assert command[-2:] == ["--answers", "/a folder/answers.json"]
+def test_what_a_gateway_says_of_its_addresses_is_read() -> None:
+    said = "listening ach 127.0.0.1:9001\nlistening svc [::1]:9002\nadmin 127.0.0.1:9100\n"
+    assert parse_addresses(said) == (
+        "127.0.0.1:9100",
+        {"ach": "127.0.0.1:9001", "svc": "[::1]:9002"},
+    )
+
+
+@pytest.mark.parametrize("said", ["", "admin\n", "admin is here\nlistening\n", "\n\n"])
+def test_anything_else_is_no_address(said: str) -> None:
+    assert parse_addresses(said) == ("", {})

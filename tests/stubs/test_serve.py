@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stubs.serve import listen, load_answers, parse_listen
+from stubs.listening import listen, parse_listen
+from stubs.serve import load_answers
 from switchboard.errors import EsrError
 
 
