@@ -36,14 +36,15 @@ _STATUS: Final = re.compile(r"[1-5](?:[0-9]{2}|xx)|0")
 
 @dataclass(slots=True)  # one is made for each request
 class Entry:
-    """One request and its end; not to be changed once it was added.
+    """One request and its end. Of one that is held, status and ending are set later.
 
     at_ms: recorded time at which it was due or came.   wall_ns: Unix time at which it came.
     route: as `StubRoute.name` says it, or `NO_ROUTE`.   target: path and query, as sent.
     status: 0 when no answer began.   wait_ms: what the stub's latency and faults made of it.
     faults: ids of those that touched it.   ending: `answered`, `reset`, `closed`, `held`, `gone`;
-    of a callback `sent`, `refused`, `failed`.   body: all of it or its beginning.
-    number: its place among all that were ever added, from 1; the journal gives it.
+    of a callback `sent`, `refused`, `failed`, `dropped`.   body: all of it or its beginning.
+    note: a sentence for people.   number: its place among all that were ever added, from 1; the
+    journal gives it.
     """
 
     at_ms: float
@@ -61,6 +62,7 @@ class Entry:
     headers: Mapping[bytes, bytes]
     body: bytes
     body_bytes: int = -1
+    note: str = ""
     number: int = 0
 
     @property

@@ -50,6 +50,7 @@ def entry_mapping(entry: Entry) -> dict[str, Any]:
         "request_id": f"{entry.request_id:x}",
         "attempt": entry.attempt,
         "faults": list(entry.faults),
+        **({"note": entry.note} if entry.note else {}),
         "headers": shown_headers(entry.headers),
         "body": shown_body(entry.body, entry.headers.get(b"content-type", b"").decode("latin-1")),
         "body_bytes": entry.body_bytes,
