@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from replay.outcome import Outcomes
 from replay.tape import Route
-from scorecard.halt import HaltWatch as HaltWatch
 from scorecard.measures import QUANTILES, Flags, Values, is_failed, is_timed, response_ms
 from scorecard.slo import Slo
 from scorecard.tally import is_payment

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +81,7 @@ class HaltWatch:
         self._steps: dict[int, _Step] = {}
         self._newest = -1
 
-    def fold(self, rows: Outcomes, at_ms: npt.NDArray[np.float64]) -> str | None:
+    def fold(self, rows: Outcomes, at_ms: npt.NDArray[Any]) -> str | None:
         """Add outcomes, each with the recorded time it was due at; the reason to end, or None."""
         is_sent = rows["sent_ns"] >= 0
         rows, at_ms = rows[is_sent], np.asarray(at_ms)[is_sent]
