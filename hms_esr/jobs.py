@@ -64,6 +64,8 @@ def make_jobs(
             connect_timeout_s=prep.timing.connect_s,
             read_timeout_s=prep.timing.read_s,
             grace_s=grace_s,
+            retry=prep.scenario.retry,
+            speed=prep.pace.speed,
         )
         for number in range(prep.options.workers)
     )

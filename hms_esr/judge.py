@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hms_esr.preparation import Preparation
 from replay.fleet import WorkerUsage
 from replay.outcome import Outcomes
 from scenarios.units import format_speed
+from scorecard.beliefs import Beliefs
 from scorecard.card import (
     Moment,
     Production,
@@ -18,6 +19,7 @@ from scorecard.card import (
     trace_of,
 )
 from scorecard.certificate import Certificate, Course, Verdict, certify, verdict
+from scorecard.payments import PaymentsTruth
 from scorecard.slo import slo_named
 from scorecard.tally import Lap, Tally
 
@@ -39,6 +41,7 @@ class Judge:
             slos=tuple(slo_named(slo.name, slo.limit) for slo in scenario.slo),
             trace=trace_of(account),
         )
+        self._told = Beliefs(len(plan), prep.tape.route[plan.row], prep.tape.info.routes)
         self._tally = Tally(
             prep.tape.info.routes,
             len(plan.lanes.name),
@@ -49,6 +52,12 @@ class Judge:
     def fold(self, rows: Outcomes) -> None:
         """Add outcomes, in the order their lanes had them."""
         self._tally.fold(rows)
+        self._told.fold(rows)
+
+    @property
+    def beliefs(self) -> Mapping[int, bool]:
+        """Of each payment that was sent, whether its caller was told that it succeeded."""
+        return self._told.of_payments
 
     def lap(self, elapsed_s: float) -> Lap:
         """What happened since the last time this was asked."""
@@ -68,8 +77,9 @@ class Judge:
         usages: Sequence[WorkerUsage],
         lost: Sequence[int],
         production: Production | None = None,
+        payments: PaymentsTruth | None = None,
     ) -> tuple[Scorecard, Certificate]:
-        """The final scorecard and the certificate."""
+        """The final scorecard and the certificate. payments: what the ledger says of them."""
         cpu_s = _sum([usage.cpu_s for usage in usages])
         course = Course(
             planned=self._facts.planned,
@@ -81,7 +91,8 @@ class Judge:
             cpu_s=cpu_s,
         )
         certificate = certify(self._tally, course)
-        results = self.card(state, elapsed_s)["slo"]
+        now = Moment(state, elapsed_s, self._trace_s(elapsed_s), payments=payments)
+        results = snapshot(self._facts, self._tally, now)["slo"]
         final: Verdict | None
         final, reason = verdict(certificate, results)
         if state == "aborted" and not self._tally.sent:
@@ -95,6 +106,7 @@ class Judge:
             cpu_s=cpu_s,
             rss_mb=_sum([usage.rss_mb for usage in usages]),
             production=production,
+            payments=payments,
         )
         return snapshot(self._facts, self._tally, moment), certificate
 

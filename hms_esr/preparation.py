@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from hms_esr.counted_faults import choose_requests
 from hms_esr.options import RunOptions
 from hms_esr.plain import require_plain
 from hms_esr.run_folder import home_folder
@@ -34,6 +36,10 @@ from scenarios.spec import (
     parse_window,
 )
 from scenarios.units import parse_speed
+from stubs.faults.fault import Fault
+from stubs.learned import LearnedAnswers
+from stubs.routing import RouteTable
+from stubs.services import all_services
 from switchboard.errors import EsrError, TraceError
 from switchboard.hosts import host_of
 from switchboard.rewrite import choose_upstream
@@ -66,6 +72,8 @@ class Preparation:
     plan: Plan
     pace: Pace
     timing: Timing
+    faults: tuple[Fault, ...]
+    """What goes wrong on cue; those that count requests know which ones they come to."""
     unmapped: Mapping[str, int]
     """Recorded hosts that no upstream takes, with the number of their requests."""
 
@@ -108,7 +116,31 @@ def prepare(
     aim = early or choose_aim(scenario.target, services, env, cwd)
     is_playable, unmapped, unplayable = choose_playable(tape, aim)
     plan = _plan(tape, is_playable, unplayable, pace)
-    return Preparation(options, scenario, aim, tape, plan, pace, timing, unmapped)
+    faults = _faults(scenario, aim, tape, plan)
+    return Preparation(options, scenario, aim, tape, plan, pace, timing, faults, unmapped)
+
+
+def _faults(scenario: Scenario, aim: Aim, tape: Tape, plan: Plan) -> tuple[Fault, ...]:
+    """Raises UsageError where no stub could play them."""
+    if not scenario.chaos:
+        return ()
+    if not aim.is_embedded:
+        raise UsageError(
+            f"faults are played by the stubs, and target {aim.name} has none: take the target "
+            "embedded, or put `esr stubs serve --chaos FILE` behind it"
+        )
+    return choose_requests(scenario.chaos, tape, plan, _stub_route_name)
+
+
+def _stub_route_name(service: str, method: str, template: str) -> str:
+    """A recorded template fits the stub's own as any path of it would."""
+    found = _stub_routes().find(service, method, template)
+    return found[0][0].name if found else f"{method} {template}"
+
+
+@lru_cache(maxsize=1)
+def _stub_routes() -> RouteTable:
+    return RouteTable(all_services(), LearnedAnswers())
 
 
 def choose_playable(tape: Tape, aim: Aim) -> tuple[Column, dict[str, int], dict[str, int]]:
@@ -179,6 +211,12 @@ def _apply(options: RunOptions, scenario: Scenario) -> Scenario:
         changes["seed"] = _option("--seed", options.seed, parse_seed)
     if options.target is not None:
         changes["target"] = _option("--target", options.target, _parse_target)
+    if options.faults is not None:
+        changes["chaos"] = options.faults
+    if options.stubs is not None:
+        changes["stubs"] = options.stubs
+    if options.retry is not None:
+        changes["retry"] = options.retry
     if options.slo:
         given = [slo for text in options.slo for slo in _option("--slo", text, parse_slos)]
         changes["slo"] = merge_slos(scenario.slo, given)
@@ -197,6 +235,7 @@ def _pace(options: RunOptions, scenario: Scenario) -> Pace:
         first_s=first_s,
         passes=_option("--loop", options.loop, _parse_loop) if options.loop else 1,
         seed=scenario.seed,
+        spike=scenario.spike,
     )
 
 

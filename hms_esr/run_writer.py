@@ -10,7 +10,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,6 +117,11 @@ class RunWriter:
     def append_rows(self, worker: int, rows: Outcomes) -> None:
         """Keep a worker's outcomes."""
         self._spools[worker].append(rows)
+
+    def write_faults(self, faults: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the timetable of faults; nothing without any."""
+        if faults:
+            write_json(self.folder / "faults.json", list(faults), self._losses)
 
     def write_card(self, card: Scorecard) -> None:
         """Keep the newest scorecard."""

@@ -22,6 +22,7 @@ import uvloop
 from rich.console import Console
 
 from hms_esr.canaries import CanaryError, CanaryWatch
+from hms_esr.embedded import EmbeddedStubs, numbered_faults, read_truth
 from hms_esr.exits import EXIT_OF_VERDICT, INTERRUPTED
 from hms_esr.interlock import Interlock, Mark, read_canary_rules
 from hms_esr.jobs import make_jobs, save_parts
@@ -34,6 +35,7 @@ from hms_esr.serving import ServeAddress, bind, url_of
 from hms_esr.terminal import View, choose_view, print_result
 from replay.complete import complete_rows
 from replay.fleet import Fleet
+from replay.outcome import Outcomes
 from replay.plan import PlanPart
 from scorecard.card import Scorecard, State
 from switchboard.errors import EsrError
@@ -61,14 +63,21 @@ class Result:
     """What the certificate wants a reader to know."""
     exit_code: int
     folder: Path
+    halted: str | None = None
+    """Why the run was ended early by what watches over it, or None."""
 
 
 def play(
-    prep: Preparation, console: Console, address: ServeAddress | None, stack: ExitStack
+    prep: Preparation,
+    console: Console,
+    address: ServeAddress | None,
+    stack: ExitStack,
+    *,
+    is_last: bool = True,
 ) -> Result:
     """Play `prep` from start to verdict. Raises EsrError when it cannot begin.
 
-    The process is expected to end with the run: afterwards it ignores Ctrl-C.
+    is_last: the process is expected to end with the run, and ignores Ctrl-C afterwards.
     """
     rules = read_canary_rules(os.environ, Path.cwd())
     listener = stack.enter_context(bind(address)) if address else None
@@ -78,7 +87,7 @@ def play(
     writer = stack.enter_context(RunWriter.open(prep, os.environ, Path.cwd(), view.say))
     if listener is not None:
         view.say(f"live scorecard: {url_of(listener)}/api/esr/score")
-    run = Run(prep, writer, view, rules)
+    run = Run(prep, writer, view, rules, is_last=is_last)
     try:
         result = uvloop.run(_serve_and_fly(run, listener, token))
     except BaseExceptionGroup as group:
@@ -119,9 +128,18 @@ class Run:
     """One run while it goes."""
 
     def __init__(
-        self, prep: Preparation, writer: RunWriter, view: View, rules: Rules | None = None
+        self,
+        prep: Preparation,
+        writer: RunWriter,
+        view: View,
+        rules: Rules | None = None,
+        *,
+        is_last: bool = True,
     ) -> None:
         """rules: whose canaries are asked; None asks none."""
+        self._after_signals = signal.SIG_IGN if is_last else signal.default_int_handler
+        self._halted: str | None = None
+        self._stubs: EmbeddedStubs | None = None
         self.board = ScoreBoard()
         self._prep = prep
         self._writer = writer
@@ -163,27 +181,32 @@ class Run:
 
         Ctrl-C waits until this is done: what was measured must not be lost at the last moment.
         """
-        state: State = "aborted" if self._interrupts else "done"
+        state: State = "aborted" if self._interrupts or self._halted else "done"
         usages, lost = self._fleet.usages, self._fleet.lost
         production = self._interlock.production()
-        card, certificate = self._judge.conclude(state, self._elapsed_s(), usages, lost, production)
+        payments = read_truth(self._writer.folder, self._judge.beliefs)
+        card, certificate = self._judge.conclude(
+            state, self._elapsed_s(), usages, lost, production, payments
+        )
         self._writer.finish(card, certificate, self._seal)
         self._enter(state)
         self.board.publish(card)
         code = INTERRUPTED if self._interrupts else EXIT_OF_VERDICT[card["verdict"] or "void"]
-        return Result(card, certificate.notes, code, self._writer.folder)
+        return Result(card, certificate.notes, code, self._writer.folder, self._halted)
 
     async def _fly(self) -> None:
         prep, writer = self._prep, self._writer
         self._enter("starting")
         await self._ask_canaries()
         self._parts = save_parts(prep, writer.scratch)
+        writer.write_faults(numbered_faults(prep))
         async with asyncio.TaskGroup() as tasks:
             try:
                 watching = tasks.create_task(self._watch_canaries())
                 # Workers and gateway come up side by side: each takes a moment.
                 await self._fleet.spawn(prep.options.workers, writer.folder, tasks)
-                async with open_sandbox(prep, writer.scratch) as sandbox:
+                async with open_sandbox(prep, writer.folder, writer.scratch) as sandbox:
+                    self._stubs = sandbox.stubs
                     self._interlock.open(sandbox)
                     jobs = make_jobs(prep, sandbox, writer.scratch, writer.run_id, GRACE_S)
                     await self._fleet.start(jobs, writer.folder, tasks)
@@ -214,6 +237,8 @@ class Run:
         self._t0_ns = time.monotonic_ns() + START_IN_NS
         self._writer.begin(time.time_ns() + START_IN_NS)
         self._fleet.play(self._t0_ns)
+        if self._stubs is not None:
+            await self._stubs.follow(self._t0_ns)
         self._enter("running")
         async with asyncio.TaskGroup() as tasks:
             ticking = tasks.create_task(self._tick())
@@ -240,7 +265,19 @@ class Run:
         rows = complete_rows(payload, part, prep.tape.route, gap_ns, self._t0_ns, is_paced)
         self._judge.fold(rows)
         self._interlock.fold(rows)
+        self._watch(rows)
         self._writer.append_rows(worker, rows)
+
+    def _watch(self, rows: Outcomes) -> None:
+        """End the run when it does more harm than it was meant to."""
+        halt = self._prep.options.halt
+        if halt is None or self._halted:
+            return
+        self._halted = halt.fold(rows, self._prep.plan.at_ms[rows["index"]])
+        if self._halted:
+            self._view.say(f"halted: {self._halted}")
+            self._writer.note("halted", self._elapsed_s())
+            self._fleet.stop()
 
     def _enter(self, state: State) -> None:
         self._state = state
@@ -281,7 +318,7 @@ class Run:
             for number in SIGNALS:
                 loop.remove_signal_handler(number)
                 # What is left is to say how it went; one Ctrl-C too many must not cut that off.
-                signal.signal(number, signal.SIG_IGN)
+                signal.signal(number, self._after_signals)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -5,19 +5,16 @@ The gateway is a process of its own that ends with the run, also when the run is
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hms_esr.answers import write_answers
+from hms_esr.embedded import EmbeddedStubs, open_stubs
 from hms_esr.preparation import Preparation
-from hms_esr.scratch import no_room
 from hms_esr.targets import resolve_upstreams, secrets_of
 from replay.worker import Target
-from stubs.process import StubProcess
 from switchboard.environment import Environment, embedded_environment
 
 
@@ -29,10 +26,12 @@ class Sandbox:
     targets: Mapping[str, Target]
     """By upstream name."""
     secrets: Mapping[str, str] = field(repr=False)
+    stubs: EmbeddedStubs | None = None
+    """The gateway that was started for the run; None where somebody else's sandbox answers."""
 
 
 @asynccontextmanager
-async def open_sandbox(prep: Preparation, scratch: Path) -> AsyncIterator[Sandbox]:
+async def open_sandbox(prep: Preparation, folder: Path, scratch: Path) -> AsyncIterator[Sandbox]:
     """The sandbox that `prep` aims at, for as long as the context lasts.
 
     Raises GuardError, UpstreamError or RuleError before anything is sent.
@@ -40,14 +39,9 @@ async def open_sandbox(prep: Preparation, scratch: Path) -> AsyncIterator[Sandbo
     if not prep.aim.is_embedded:
         yield _resolved(prep.aim.environment)
         return
-    answers = scratch / "answers.json"
-    with no_room("the answers of the sandbox", scratch):
-        write_answers(prep.tape, answers)
-    stub = await asyncio.to_thread(StubProcess.start, seed=prep.scenario.seed, answers=answers)
-    try:
-        yield _resolved(embedded_environment(stub.port))
-    finally:
-        await asyncio.to_thread(stub.stop)
+    async with open_stubs(prep, folder, scratch) as stubs:
+        resolved = _resolved(embedded_environment(stubs.port))
+        yield replace(resolved, stubs=stubs)
 
 
 def _resolved(environment: Environment) -> Sandbox:

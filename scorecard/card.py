@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypedDict
 from replay.account import Account, account_to_json
 from scorecard.certificate import Verdict, milliseconds, percent
 from scorecard.histogram import Histogram
+from scorecard.payments import PaymentsTruth
 from scorecard.slo import Slo, SloResult, judge
 from scorecard.tally import Tally
 
@@ -101,6 +102,9 @@ class Scorecard(TypedDict):
     statuses: dict[str, int]
     trace: dict[str, Any]
     production: Production | None
+    double_charges: int | None
+    lost_payments: int | None
+    ghost_charges: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,8 @@ class Moment:
     """What changes from one scorecard to the next.
 
     verdict and reason: None until the run is over.   cpu_s, rss_mb: None until measured.
-    production: what the interlock counted.
+    production: what the interlock counted.   payments: what the ledger of the stubs and the
+    callers' beliefs come to; None where no ledger was kept.
     """
 
     state: State
@@ -137,11 +142,13 @@ class Moment:
     cpu_s: float | None = None
     rss_mb: float | None = None
     production: Production | None = None
+    payments: PaymentsTruth | None = None
 
 
 def snapshot(facts: RunFacts, tally: Tally, moment: Moment) -> Scorecard:
     """The scorecard of this moment."""
-    numbers = measured(tally)
+    numbers = measured(tally, moment.payments)
+    truth = moment.payments
     return {
         "schema": SCHEMA,
         "run_id": facts.run_id,
@@ -177,11 +184,17 @@ def snapshot(facts: RunFacts, tally: Tally, moment: Moment) -> Scorecard:
         "statuses": {str(code): tally.statuses[code] for code in sorted(tally.statuses)},
         "trace": dict(facts.trace),
         "production": moment.production,
+        "double_charges": truth and truth.double_charges,
+        "lost_payments": truth and truth.lost_payments,
+        "ghost_charges": truth and truth.ghost_charges,
     }
 
 
-def measured(tally: Tally) -> dict[str, float | None]:
-    """What objectives are judged by: the names are those of `slo.SLO_NAMES`."""
+def measured(tally: Tally, truth: PaymentsTruth | None = None) -> dict[str, float | None]:
+    """What objectives are judged by: the names are those of `slo.SLO_NAMES`.
+
+    truth: where a ledger was kept, it says which payments succeeded; else their answers do.
+    """
     times = _times_ms(tally.times)
     mean_ns = tally.times.mean
     payments, paid = tally.payments
@@ -194,7 +207,12 @@ def measured(tally: Tally) -> dict[str, float | None]:
         "max_ms": times["max"],
         "avg_wait_s": None if mean_ns is None else round(mean_ns / 1e9, 6),
         "error_pct": _rounded(percent(tally.failed, tally.sent), 4),
-        "payment_success": _rounded(percent(paid, payments), 4),
+        "payment_success": _rounded(
+            percent(paid, payments) if truth is None else truth.payment_success, 4
+        ),
+        "double_charges": truth and truth.double_charges,
+        "lost_payments": truth and truth.lost_payments,
+        "ghost_charges": truth and truth.ghost_charges,
     }
 
 

@@ -96,6 +96,7 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "held": ("BOOLEAN", "rows.held = 1"),
     "late": ("BOOLEAN", f"CASE WHEN {_IS_OPEN} THEN rows.late = 1 END"),
+    "retries": ("UTINYINT", "rows.retries"),
     "bytes": ("UINTEGER", "rows.bytes"),
     "lane": ("UINTEGER", "rows.lane"),
     "request": ("UINTEGER", "rows.index"),

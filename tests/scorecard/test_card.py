@@ -44,7 +44,10 @@ def card_of(rows: Outcomes, *, pace: Any = "open", moment: Moment = RUNNING) -> 
 def test_keys_come_in_the_promised_order_and_the_rest_after_them(make_rows: MakeRows) -> None:
     keys = list(card_of(make_rows({})))
     assert keys[: len(DESIGN_KEYS)] == DESIGN_KEYS
-    assert keys[len(DESIGN_KEYS) :] == ["reason", "failures", "statuses", "trace", "production"]
+    assert keys[len(DESIGN_KEYS) :] == [
+        "reason", "failures", "statuses", "trace", "production",
+        "double_charges", "lost_payments", "ghost_charges",
+    ]  # fmt: skip
     assert set(keys) == set(Scorecard.__annotations__)
 
 
@@ -128,7 +131,7 @@ def test_the_trace_is_accounted_for_without_its_examples() -> None:
 
 def test_every_objective_is_measured_under_its_own_name(make_rows: MakeRows) -> None:
     tally = Tally(ROUTES, 1, "open")
-    assert tuple(measured(tally)) == SLO_NAMES
+    assert set(measured(tally)) == set(SLO_NAMES)
 
 
 def test_rates_wait_for_time_to_pass(make_rows: MakeRows) -> None:

@@ -60,7 +60,7 @@ def query(runs_dir: Path, sql: str) -> list[Any]:
 
 def test_a_row_in_all_its_columns(tmp_path: Path, make_rows: MakeRows) -> None:
     rows = make_rows(
-        {"due": 1, "ready": 4, "sent": 5, "done": 25.5, "held": 1, "late": 1, "bytes": 77,
+        {"due": 1, "ready": 4, "sent": 5, "done": 25.5, "held": 1, "late": 1, "bytes": 77, "retries": 2,
          "lane": 1, "route": 1, "status": 202, "index": 42},
     )  # fmt: skip
     rows_to_parquet(run_folder(tmp_path, rows), Losses())
@@ -74,7 +74,7 @@ def test_a_row_in_all_its_columns(tmp_path: Path, make_rows: MakeRows) -> None:
         "user": "bob's", "route": "ach POST /payments", "method": "POST",
         "status": "OK", "http_status": 202, "failure": None,
         "latency_ms": 24.5, "service_ms": 20.5, "response_ms": 24.5, "lag_ms": 4.0,
-        "held": True, "late": True, "bytes": 77, "lane": 1, "request": 42,
+        "held": True, "late": True, "retries": 2, "bytes": 77, "lane": 1, "request": 42,
     }  # fmt: skip
 
 

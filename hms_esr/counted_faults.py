@@ -1,0 +1,71 @@
+"""Which requests of a plan a counting fault comes to, decided before the run begins.
+
+"The first 100", "every third", "100 a minute": at the gateway these would depend on which of two
+requests happened to come first. A run knows its plan, so the counting is done here, in plan order,
+and any speed and any number of workers hit the same requests. A fault that counts by a header
+cannot be counted beforehand; the gateway then counts as requests come.
+Read next: `stubs/faults/counted.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from replay.places import service_tag
+from replay.plan import Plan
+from replay.tape import Tape
+from stubs.faults.counted import Row, choose_counted
+from stubs.faults.fault import Fault
+
+NameRoute = Callable[[str, str, str], str]
+"""From service, method and recorded path template to the name that the stub's route has."""
+
+_TENANT = re.compile(rb"\r\nx-(?:esr-tenant|tenant-id):[ \t]*([^\r]*?)[ \t]*\r\n", re.IGNORECASE)
+
+
+def choose_requests(
+    faults: Sequence[Fault], tape: Tape, plan: Plan, name_route: NameRoute
+) -> tuple[Fault, ...]:
+    """The faults, those that count with the ids they come to."""
+    chosen: list[Fault] = []
+    for fault in faults:
+        if fault.is_counting and not fault.target.headers:
+            ids = choose_counted(fault, plan_rows(tape, plan, name_route, fault))
+            fault = replace(fault, chosen=frozenset(ids))
+        chosen.append(fault)
+    return tuple(chosen)
+
+
+def plan_rows(tape: Tape, plan: Plan, name_route: NameRoute, fault: Fault) -> Iterator[Row]:
+    """The plan's requests in due order, as the fault sees them; only those of its window."""
+    info = tape.info
+    names: dict[tuple[int, int], tuple[str, str, str]] = {}
+    inside = (plan.at_ms >= fault.at_ms) & (plan.at_ms < fault.ends_ms)
+    for index in inside.nonzero()[0].tolist():
+        row = int(plan.row[index])
+        place = int(tape.host[row]), int(tape.route[row])
+        known = names.get(place)
+        if known is None:
+            route = info.routes[place[1]]
+            service = service_tag(info.hosts[place[0]], route)
+            name = name_route(service, route.method, route.template)
+            known = names[place] = (service, name, route.method)
+        service, name, method = known
+        yield Row(
+            request_id=index,
+            at_ms=float(plan.at_ms[index]),
+            service=service,
+            route=name,
+            method=method,
+            tenant=_tenant(tape, row),
+            key=plan.lanes.name[int(plan.lane[index])],
+        )
+
+
+def _tenant(tape: Tape, row: int) -> str:
+    begin, length = int(tape.offset[row]), int(tape.length[row])
+    head = bytes(tape.blob[begin : begin + length]).partition(b"\r\n\r\n")[0] + b"\r\n"
+    found = _TENANT.search(head)
+    return found.group(1).decode("latin-1") if found else ""

@@ -1,0 +1,131 @@
+"""The stub gateway of a run: started with the scenario's stubs and faults, driven by the run.
+
+The gateway is a process of its own. It writes what only it knows (which faults touched which
+requests, what the ledger really holds) into the run folder as it happens; the run tells it where
+recorded time stands. `esr chaos` finds its admin API through the run folder.
+Read next: `sandbox.py`, `stubs/config.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from hms_esr.admin_client import AdminClient
+from hms_esr.answers import write_answers
+from hms_esr.latency_files import load_latencies
+from hms_esr.live_control import remove_control, write_control
+from hms_esr.preparation import Preparation
+from hms_esr.scratch import no_room
+from scorecard.ledger_file import read_ledger
+from scorecard.payments import PaymentsTruth, compare
+from stubs.clock import Anchor
+from stubs.config import GatewayConfig
+from stubs.faults.mapping import fault_mapping
+from stubs.latency import latency_mapping
+from stubs.process import StubProcess
+
+TOUCHES: Final = "touches.rows"
+LEDGER: Final = "ledger.ndjson"
+ADMIN: Final = "127.0.0.1:0"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedStubs:
+    """A running gateway, as the run sees it."""
+
+    port: int
+    admin: AdminClient
+    speed: float
+    epoch_ms: float
+
+    async def follow(self, t0_ns: int) -> None:
+        """Recorded time is 0 at `t0_ns` of the monotonic clock, and goes on from there."""
+        anchor = Anchor(t0_ns, 0.0, self.speed, self.epoch_ms)
+        await asyncio.to_thread(self.admin.follow, anchor)
+
+
+@asynccontextmanager
+async def open_stubs(
+    prep: Preparation, folder: Path, scratch: Path
+) -> AsyncIterator[EmbeddedStubs]:
+    """The gateway for as long as the context lasts; it writes what it knows into `folder`.
+
+    Raises UpstreamError when it does not come up, UsageError for files that cannot be read.
+    """
+    config = gateway_config(prep, folder, scratch)
+    stub = await asyncio.to_thread(StubProcess.start, config=config)
+    try:
+        admin = AdminClient(f"http://{stub.admin}")
+        write_control(folder, f"http://{stub.admin}", None)
+        yield EmbeddedStubs(stub.port, admin, _speed(prep), _epoch_ms(prep))
+    finally:
+        remove_control(folder)
+        await asyncio.to_thread(stub.stop)
+
+
+def gateway_config(prep: Preparation, folder: Path, scratch: Path) -> GatewayConfig:
+    """What the run's gateway is started with; the answers learned from its tape are written."""
+    answers = scratch / "answers.json"
+    with no_room("the answers of the sandbox", scratch):
+        write_answers(prep.tape, answers)
+    scenario = prep.scenario
+    stubs = scenario.stubs
+    settings = {name: dict(of) for name, of in stubs.settings.items()}
+    if scenario.hitl_skip:
+        settings["hitl"] = {"skip": True, **settings.get("hitl", {})}
+    beside = scenario.file.parent if scenario.file is not None else Path.cwd()
+    learned = _learned(stubs.latencies, beside)
+    return GatewayConfig(
+        seed=scenario.seed,
+        services=stubs.services,
+        definitions=(str(_beside(stubs.definitions, beside)),) if stubs.definitions else (),
+        settings=settings,
+        latencies={**learned, **dict(stubs.latency)},
+        faults=tuple(fault_mapping(fault) for fault in prep.faults),
+        answers=str(answers),
+        touches=str(folder / TOUCHES) if prep.faults else None,
+        ledger=str(folder / LEDGER),
+        admin=ADMIN,
+        clock=Anchor(0, 0.0, 0.0, _epoch_ms(prep)),  # stands still until the run begins
+        with_parent=True,
+    )
+
+
+def numbered_faults(prep: Preparation) -> list[dict[str, Any]]:
+    """faults.json: the timetable, each fault with the number that touches.rows has for it."""
+    return [{"number": n, **fault_mapping(fault)} for n, fault in enumerate(prep.faults)]
+
+
+def read_truth(folder: Path, beliefs: Mapping[int, bool]) -> PaymentsTruth | None:
+    """What the ledger of a run and the callers' beliefs come to; None where no ledger was kept."""
+    if not (folder / LEDGER).is_file():
+        return None
+    return compare(read_ledger(folder / LEDGER), beliefs)
+
+
+def _learned(name: str | None, beside: Path) -> dict[str, Any]:
+    """Learned latencies by `service METHOD /template`. Raises ScenarioError."""
+    if name is None:
+        return {}
+    models = load_latencies(_beside(name, beside))
+    return {" ".join(key): latency_mapping(model) for key, model in models.items()}
+
+
+def _beside(name: str, folder: Path) -> Path:
+    path = Path(name)
+    return path if path.is_absolute() or not (folder / path).exists() else folder / path
+
+
+def _speed(prep: Preparation) -> float:
+    """Without a pace recorded time has no speed of its own; requests carry theirs."""
+    return prep.pace.speed if prep.pace.is_paced else 1.0
+
+
+def _epoch_ms(prep: Preparation) -> float:
+    """When the trace began, Unix time."""
+    return prep.tape.info.start_ns / 1e6
