@@ -90,8 +90,8 @@ def clamp_ms(epoch_ms: float) -> int:
 
 
 def eastern_day(epoch_ms: float) -> date:
-    """Which day it is in New York."""
-    return datetime.fromtimestamp(clamp_ms(epoch_ms) / 1000, UTC).astimezone(EASTERN).date()
+    """Which day it is in New York, at a time that has a date."""
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).astimezone(EASTERN).date()
 
 
 def epoch_ms_of(day: date, at: time) -> int:

@@ -114,6 +114,12 @@ class Ledger:
         self._take_back(payment)
         self._write("reversed", payment, asked.at_ms, by=asked, reversal=reversal, reason=reason)
 
+    def reversal_refused(self, payment: str, asked: Asked, status: int) -> None:
+        """Nothing was undone: it cannot be, or was already."""
+        who = _who(asked.at_ms, asked.request_id, asked.attempt)
+        event = "reversal_duplicate" if status == 200 else "reversal_refused"
+        self._emit({"event": event, "payment": payment, **who, "status": status})
+
     def show_return(self, payment: Payment, asked: Asked) -> None:
         """Somebody looked, and saw that it came back."""
         if not payment.is_return_told:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from stubs.service import Answer, Asked, Memory, answer_problem, text_of
+from stubs.service import Answer, Asked, BadRequestError, Memory, answer_problem, text_of
 from stubs.services.ach.calendar import (
     STANDARD_SETTLES,
     add_banking_days,
@@ -94,6 +94,12 @@ class Payments:
         """POST /payments/{payment}/reversal."""
         now_ms = clamp_ms(asked.epoch_ms)
         self._ledger.advance(now_ms)
+        answer = self._reverse(asked, now_ms)
+        if answer.status != 201:
+            self._ledger.reversal_refused(text_of(asked.params["payment"]), asked, answer.status)
+        return answer
+
+    def _reverse(self, asked: Asked, now_ms: int) -> Answer:
         reason = _reversal_reason(asked)
         if isinstance(reason, Answer):
             return reason
@@ -252,10 +258,13 @@ def intent_of(order: Order, asked: Asked) -> int:
 
 
 def _reversal_reason(asked: Asked) -> str | Answer:
-    reason = text_of(asked.json().get("reason"), REVERSAL_REASONS[0])
+    try:
+        reason = text_of(asked.json().get("reason"), REVERSAL_REASONS[0])
+        detail = f"reason must be one of {', '.join(REVERSAL_REASONS)}"
+    except BadRequestError as error:
+        reason, detail = "", str(error)
     if reason in REVERSAL_REASONS:
         return reason
-    detail = f"reason must be one of {', '.join(REVERSAL_REASONS)}"
     return answer_problem(400, "Bad request", detail)
 
 
@@ -271,7 +280,7 @@ def _reversal_problem(payment: Payment, status: Status, now_ms: float) -> str:
 
 
 def _payer_day(order: Order, asked: Asked) -> str:
-    return f"{eastern_day(asked.epoch_ms)} {order.payer}"
+    return f"{eastern_day(clamp_ms(asked.epoch_ms))} {order.payer}"
 
 
 def _usd(cents: int) -> str:
