@@ -142,7 +142,7 @@ class Answering:
         self.sleep = sleep
         self.clock = clock or RecordedClock()
         self.faults: Faults = faults or NoFaults()
-        self._journal = journal or Journal(0)
+        self._journal = Journal(0) if journal is None else journal
         self._on_answer = on_answer or _forget
         self._on_callbacks = on_callbacks or _drop
         self._next_unnumbered = first_unnumbered

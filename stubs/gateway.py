@@ -74,18 +74,20 @@ class Gateway:
         clock: RecordedClock | None = None,
         chaos: Chaos | None = None,
         journal: Journal | None = None,
+        counts: Counts | None = None,
         on_callbacks: OnCallbacks | None = None,
         door: Door | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> None:
         self.clock = clock or RecordedClock()
-        self.counts = Counts()
-        self.journal = journal or Journal()
+        self.counts = Counts() if counts is None else counts
+        self.journal = Journal() if journal is None else journal
         self.chaos = chaos or Chaos(seed, self.clock)
         self.faults = self.chaos
         self.sleep = sleep
         self.connections: set[Connection] = set()
         self.on_reload: Reload | None = None
+        self.on_retime: list[Callable[[], None]] = []
         self._answering = Answering(
             services, learned, seed, sleep, self.counts.add,
             clock=self.clock, faults=self.chaos, journal=self.journal, on_callbacks=on_callbacks,
@@ -177,6 +179,8 @@ class Gateway:
         """Recorded time goes on from another anchor; whoever waits by it looks again."""
         self.clock.follow(anchor)
         self.chaos.retime()
+        for told in self.on_retime:
+            told()
 
     async def reload(self) -> Mapping[str, Any]:
         """Read the definitions again. Raises EsrError, changing nothing, when they are broken."""

@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -27,7 +27,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from stubs.admin.app import DoorGuard
+from stubs.admin.counts import Counts
 from stubs.admin.place import Door
+from stubs.callback_plan import parse_allow
+from stubs.callbacks import CallbackSender
 from stubs.clock import RecordedClock
 from stubs.config import GatewayConfig
 from stubs.faults.chaos import Chaos
@@ -36,7 +39,7 @@ from stubs.gateway import Gateway
 from stubs.journal import Journal
 from stubs.learned import LearnedAnswers
 from stubs.listening import BACKLOG, address_of, is_loopback, listen
-from stubs.overrides import parse_latencies, with_latencies
+from stubs.overrides import parse_overrides, with_latencies
 from stubs.ports import Ports
 from stubs.records import LedgerFile, record_nothing
 from stubs.reload import LOOK_S, Watch, look_at
@@ -73,7 +76,8 @@ class Stage:
             ledger = LedgerFile(Path(config.ledger))
             self._held.callback(ledger.close)
             self._record = ledger.record
-        self._latencies = parse_latencies(config.latencies, source="`latencies`", line_of=_no_line)
+        self._latencies = parse_overrides(config.latencies, source="`latencies`", line_of=_no_line)
+        self._worn: dict[int, tuple[Service, Service]] = {}
         self.sleep = PreciseSleep()
         self._held.callback(self.sleep.close)
         self.listener = self._hold(listen(config.listen))
@@ -118,7 +122,16 @@ class Stage:
                 there = ", ".join(sorted(known))
                 raise EsrError(f"there is no service {unknown[0]!r:.60}; there are {there}")
             loaded = [service for service in loaded if service.name in wanted]
-        return with_latencies(loaded, self._latencies)
+        return self._with_latencies(loaded)
+
+    def _with_latencies(self, loaded: Sequence[Service]) -> list[Service]:
+        """The services as they are served; one that was loaded before is the same as before."""
+        worn: dict[int, tuple[Service, Service]] = {}
+        for service in loaded:
+            made = with_latencies(service, self._latencies)
+            worn[id(service)] = self._worn.get(id(service), (service, made))
+        self._worn = worn
+        return [made for _, made in worn.values()]
 
     def _make_gateway(self, services: Sequence[Service]) -> Gateway:
         config = self.config
@@ -129,12 +142,18 @@ class Stage:
         except ValueError as error:
             raise EsrError(f"the faults cannot stand together: {error}") from error
         door = Door(self._token, is_loopback(self.listener)) if config.admin == "" else None
+        journal, counts = Journal(config.journal), Counts()
+        allow = parse_allow(
+            allow_of(config.allow_callbacks), source="`allow_callbacks`", line_of=_no_line
+        )
+        self.callbacks = CallbackSender(self.clock, journal, counts.add, allow)
         gateway = Gateway(
             services, load_answers(config.answers), config.seed, self.sleep,
-            clock=self.clock, chaos=chaos, journal=Journal(config.journal), door=door,
-            config=config.mapping(),
+            clock=self.clock, chaos=chaos, journal=journal, counts=counts, door=door,
+            on_callbacks=self.callbacks.send, config=config.mapping(),
         )  # fmt: skip
         gateway.on_reload = self.reload
+        gateway.on_retime.append(self.callbacks.retime)
         return gateway
 
     def _open_touches(self, path: Path) -> TouchLog:
@@ -262,9 +281,10 @@ def run_gateway(
 
 async def _serve(server: _Server, stage: Stage) -> None:
     async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(server.watch())
+        beside = [tasks.create_task(server.watch()), tasks.create_task(stage.callbacks.run())]
         await server.serve(sockets=[stage.listener])
-        watching.cancel()
+        for task in beside:
+            task.cancel()
 
 
 def _uvicorn_config(gateway: Gateway, make: Callable[[], asyncio.Protocol]) -> uvicorn.Config:
@@ -286,6 +306,15 @@ def _uvicorn_config(gateway: Gateway, make: Callable[[], asyncio.Protocol]) -> u
     # uvicorn calls it like a class, with its own settings, state and loop: ours knows them.
     config.http_protocol_class = lambda **_: make()  # type: ignore[assignment]
     return config
+
+
+def allow_of(words: Iterable[str]) -> dict[str, list[str]]:
+    """Hosts and networks in one list, told apart."""
+    allow: dict[str, list[str]] = {"hosts": [], "networks": []}
+    for word in words:
+        is_network = "/" in word or word.replace(".", "").isdigit() or ":" in word
+        allow["networks" if is_network else "hosts"].append(word)
+    return {key: given for key, given in allow.items() if given}
 
 
 def load_answers(path: str | Path | None) -> LearnedAnswers:
