@@ -15,7 +15,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 EASTERN: Final = ZoneInfo("America/New_York")
-DAY_MS: Final = 86_400_000
+HOUR_MS: Final = 3_600_000
 
 STANDARD_CUTOFF: Final = time(20, 0)
 """What the bank has by then leaves with that banking day's file."""
@@ -66,6 +66,11 @@ def find_passage(
     leaves_on = first_banking_day(today)
     if epoch_ms_of(leaves_on, cutoff) < taken_ms:
         leaves_on = add_banking_days(leaves_on, 1)
+    return _standard_passage(leaves_on, cutoff, settle_days)
+
+
+@lru_cache(maxsize=1024)
+def _standard_passage(leaves_on: date, cutoff: time, settle_days: int) -> Passage:
     settles_on = add_banking_days(leaves_on, settle_days)
     return Passage(
         epoch_ms_of(leaves_on, cutoff), epoch_ms_of(settles_on, STANDARD_SETTLES), settles_on
@@ -91,9 +96,16 @@ def clamp_ms(epoch_ms: float) -> int:
 
 def eastern_day(epoch_ms: float) -> date:
     """Which day it is in New York, at a time that has a date."""
-    return datetime.fromtimestamp(epoch_ms / 1000, UTC).astimezone(EASTERN).date()
+    return _day_of_hour(int(epoch_ms // HOUR_MS))
 
 
+@lru_cache(maxsize=1024)
+def _day_of_hour(hour: int) -> date:
+    """Days begin on the hour, and so do summer and winter."""
+    return datetime.fromtimestamp(hour * HOUR_MS / 1000, UTC).astimezone(EASTERN).date()
+
+
+@lru_cache(maxsize=1024)
 def epoch_ms_of(day: date, at: time) -> int:
     """Unix time of a time of day in New York; the first of two when the clocks go back.
 

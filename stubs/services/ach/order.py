@@ -59,7 +59,7 @@ def parse_order(asked: Asked, usual: Direction, *, is_prenote: bool = False) -> 
     identity = "\0".join((payer, text_of(fields.get("routing")), account))
     entry = _parse_entry(fields, usual, is_prenote)
     parts = (identity, str(cents), entry.direction, _first_text(fields, REFERENCE_FIELDS))
-    what = mix64(asked.seed, *map(text64, parts))
+    what = mix64(asked.seed, text64("\0".join(parts)))
     is_telling = cents is not None and bool(payer or account)
     return Order(
         key=asked.header(b"idempotency-key"),
@@ -109,6 +109,8 @@ def _parse_entry(fields: Mapping[str, Any], usual: Direction, is_prenote: bool) 
 
 def _choose(fields: Mapping[str, Any], name: str, words: tuple[str, ...], default: str) -> str:
     value = fields.get(name, default)
+    if value == default:
+        return default
     for word in words:
         if isinstance(value, str) and value.lower() == word.lower():
             return word

@@ -29,7 +29,8 @@ ENTRY_CODES: Final = CONSUMER_CODES | CORPORATE_CODES
 RETURN_BANKING_DAYS: Final = 2
 RETURN_CALENDAR_DAYS: Final = 60
 
-_RETURN_DRAW: Final = 41
+_ACCOUNT_DRAW: Final = 40
+_PAYMENT_DRAW: Final = 41
 _DAY_DRAW: Final = 42
 _TEST_ACCOUNT: Final = re.compile(r"(?:.*[^A-Za-z0-9])?(R\d\d)", re.DOTALL)
 
@@ -175,11 +176,20 @@ def choose_return(
     asked_for = asked_code(account)
     if asked_for is not None:
         return asked_for if asked_for.can_come_for(entry) else None
+    if not shares:
+        return None
+    of_account = unit(seed, text64(identity), _ACCOUNT_DRAW)
+    of_payment = unit(seed, text64(payment), _PAYMENT_DRAW)
     for code, share in shares.items():
         found = RETURN_CODES[code]
-        drawn_for = identity if found.is_of_account else payment
-        draw = unit(seed, text64(drawn_for), text64(code), _RETURN_DRAW)
-        if draw < share and found.can_come_for(entry):
+        if not found.can_come_for(entry):
+            continue
+        # Each takes its share off the same draw, so that no code stands in another's way.
+        if found.is_of_account:
+            of_account -= share
+        else:
+            of_payment -= share
+        if min(of_account, of_payment) < 0:
             return found
     return None
 
