@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from stubs.definitions.fake_words import (
@@ -56,7 +57,7 @@ class FakeNames(Names):
 
     def draw(self, what: str, count: int) -> int:
         """A whole number in [0, count) for this thing."""
-        return mix64(self._base, text64(what)) % count
+        return mix64(self._base, _number_of(what)) % count
 
     def of(self, text: Any) -> FakeNames:
         return FakeNames(self._seed, mix64(self._seed, text64(text_from(text)), _OF_TEXT))
@@ -149,6 +150,12 @@ def _sentence(fake: FakeNames) -> str:
     count = 6 + fake.draw("words", 7)
     words = [fake.one_of(f"word {at}", WORDS) for at in range(count)]
     return f"{' '.join(words).capitalize()}."
+
+
+@lru_cache(maxsize=512)
+def _number_of(what: str) -> int:
+    """The same few things are drawn again and again."""
+    return text64(what)
 
 
 FAKE_NAMES: Final[Mapping[str, Callable[[FakeNames], Any]]] = {

@@ -1,61 +1,38 @@
-"""JSONPath (RFC 9535) with a bound on its work: names and indices walk straight, the rest counts.
+"""JSONPath (RFC 9535) with a bound on its work.
 
-Floor 1, pure. A path that visits too many nodes finds nothing, and says so once.
+Names and indices walk straight to their value. Everything else (wildcards, slices, `..`, filters)
+is held to forms that visit each value a few times at most, and to bodies of a bounded number of
+values: in a larger one it finds nothing, and says so once. Floor 1, pure.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from math import prod
 from typing import Any, Final
 
-from jsonpath import CompoundJSONPath, JSONPath, JSONPathEnvironment, JSONPathError, JSONPathMatch
-from jsonpath.segments import JSONPathChildSegment
-from jsonpath.selectors import IndexSelector, NameSelector
-
-from stubs.definitions.error import TooCostlyError
+from jsonpath import CompoundJSONPath, JSONPath, JSONPathEnvironment, JSONPathError
+from jsonpath.filter import BaseExpression, FilterQuery
+from jsonpath.segments import JSONPathChildSegment, JSONPathRecursiveDescentSegment
+from jsonpath.selectors import Filter, IndexSelector, NameSelector
 
 MAX_PATH_CHARS: Final = 200
-MAX_VISITS: Final = 20_000
+MAX_VALUES: Final = 10_000
+"""In a body that a path with wildcards is looked for in."""
+MAX_SELECTORS: Final = 8
+"""What the numbers of selectors in brackets may multiply to."""
 
 Find = Callable[[Any], list[Any]]
 """Takes a JSON value and gives the values that a path leads to."""
 
 
-class _Visits:
-    """How many nodes the running search may still visit."""
-
-    left = 0
-
-    def count(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise TooCostlyError
-
-
-_VISITS: Final = _Visits()
-
-
-class _CountedMatch(JSONPathMatch):
-    __slots__ = ()
-
-    def __init__(self, **values: Any) -> None:
-        _VISITS.count()
-        super().__init__(**values)
-
-
 class _Environment(JSONPathEnvironment):
-    match_class = _CountedMatch
-
     def setup_function_extensions(self) -> None:
         super().setup_function_extensions()
         # They take regular expressions and put no limit to them.
         del self.function_extensions["match"]
         del self.function_extensions["search"]
-
-    def compare(self, left: object, operator: str, right: object) -> bool:
-        _VISITS.count()
-        return super().compare(left, operator, right)
 
 
 _ENVIRONMENT: Final = _Environment(strict=True)
@@ -75,7 +52,31 @@ def parse_json_path(text: str) -> Find:
     if isinstance(path, CompoundJSONPath):
         raise ValueError("this is no JSONPath: write one path, without `|` and `&`")
     steps = _straight_steps(path)
-    return _counted(path, text) if steps is None else _straight(steps)
+    if steps is not None:
+        return _straight(steps)
+    _refuse_costly(path)
+    return _bounded(path, text)
+
+
+def _refuse_costly(path: JSONPath) -> None:
+    """Raises ValueError for a path that could visit a value very often."""
+    kinds = [isinstance(segment, JSONPathRecursiveDescentSegment) for segment in path.segments]
+    if sum(kinds) > 1:
+        raise ValueError("a JSONPath may have `..` once, or it would visit everything again")
+    if prod(len(segment.selectors) for segment in path.segments) > MAX_SELECTORS:
+        raise ValueError(f"the selectors of a JSONPath multiply to {MAX_SELECTORS} at most")
+    for segment in path.segments:
+        for selector in segment.selectors:
+            if isinstance(selector, Filter):
+                _refuse_costly_filter(selector.expression)
+
+
+def _refuse_costly_filter(expression: BaseExpression) -> None:
+    if isinstance(expression, FilterQuery) and _straight_steps(expression.path) is None:
+        raise ValueError("a filter of a JSONPath looks at single values only, such as @.name")
+    for child in expression.children():
+        if isinstance(child, BaseExpression):
+            _refuse_costly_filter(child)
 
 
 def _straight_steps(path: JSONPath) -> list[str | int] | None:
@@ -111,21 +112,35 @@ def _straight(steps: list[str | int]) -> Find:
     return find
 
 
-def _counted(path: JSONPath, text: str) -> Find:
+def _bounded(path: JSONPath, text: str) -> Find:
     said = False
 
     def find(value: Any) -> list[Any]:
         nonlocal said
         if not isinstance(value, dict | list):
             return []
-        _VISITS.left = MAX_VISITS
+        if _has_more(value, MAX_VALUES):
+            if not said:  # once each: the log must not grow with the run
+                said = True
+                message = "a body has over %d values, so the JSONPath %s counts as missing in it"
+                logging.getLogger(__name__).warning(message, MAX_VALUES, text)
+            return []
         try:
             return [match.obj for match in path.finditer(value)]
-        except (TooCostlyError, JSONPathError, RecursionError):
-            if not said:
-                said = True
-                message = "the JSONPath %s visited over %d values of a body and counts as missing"
-                logging.getLogger(__name__).warning(message, text, MAX_VISITS)
+        except (JSONPathError, RecursionError):  # nested deeper than it walks
             return []
 
     return find
+
+
+def _has_more(value: Any, limit: int) -> bool:
+    """Whether a JSON value holds more than so many values."""
+    left = [value]
+    while left:
+        each = left.pop()
+        limit -= len(each)
+        if limit < 0:
+            return True
+        below = each.values() if isinstance(each, dict) else each
+        left.extend(item for item in below if isinstance(item, dict | list))
+    return False

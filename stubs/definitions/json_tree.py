@@ -38,7 +38,7 @@ def fill_pieces(pieces: Sequence[Piece], values: Sequence[Any], sheet: FilledShe
             part = orjson.dumps(values[piece])
             sheet.work.spend_chars(len(part))
         except (TypeError, TooCostlyError) as error:
-            raise BrokenTemplateError(sheet.field(piece), _reason(error)) from error
+            raise BrokenTemplateError(sheet.field(piece), reason_of(error)) from error
         parts.append(part)
     return b"".join(parts)
 
@@ -96,7 +96,8 @@ def _joined(pieces: list[Piece]) -> list[Piece]:
     return joined
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a value cannot be written, in words."""
     if isinstance(error, TooCostlyError):
         return str(error)
     if "Undefined" in str(error) or "Missing" in str(error):

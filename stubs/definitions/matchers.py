@@ -151,7 +151,7 @@ def _parse_any_of(raw: object, path: str, reader: FaultReader, is_json: bool) ->
 def _parse_number(raw: object, path: str, reader: FaultReader, is_json: bool) -> Test:
     limits = reader.mapping(raw, path, LIMITS)
     low, high = (_limit(limits, path, key, reader) for key in LIMITS)
-    if isinstance(raw, Mapping) and low is None and high is None:
+    if isinstance(raw, Mapping) and not any(key in raw for key in LIMITS):
         reader.fault(path, "needs min, max or both")
     if low is not None and high is not None and low > high:
         reader.fault(path, "min is over max, so nothing can match")

@@ -31,14 +31,17 @@ class Names:
 class RequestNames(Names):
     """`request`: the parts of what was asked."""
 
-    __slots__ = ("asked", "view")
+    __slots__ = ("_known", "asked", "view")
 
     def __init__(self, asked: Asked, view: View) -> None:
         self.asked = asked
         self.view = view
+        self._known: dict[str, Any] = {}
 
     def look(self, name: str) -> Any:
-        return REQUEST_NAMES[name](self)
+        if name not in self._known:
+            self._known[name] = REQUEST_NAMES[name](self)
+        return self._known[name]
 
 
 class HeaderNames(Names):

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import regex
 
-from stubs.definitions.error import BrokenTemplateError
+from stubs.definitions.error import BrokenTemplateError, TooCostlyError
 from stubs.definitions.filters import text_from
-from stubs.definitions.json_tree import Piece, fill_pieces, parse_json_tree
+from stubs.definitions.json_tree import Piece, fill_pieces, parse_json_tree, reason_of
 from stubs.definitions.templates import FilledSheet, Sheet, is_template
 from stubs.service import JSON
 from switchboard.fault_reader import FaultReader, join, kind_of, shown
@@ -51,7 +51,14 @@ class Values:
     values: Sequence[Any] = ()
 
     def text(self, number: int) -> str:
-        return text_from(self.values[number])
+        """Raises BrokenTemplateError."""
+        assert self.sheet is not None  # there is no number without one
+        try:
+            text = text_from(self.values[number])
+            self.sheet.work.spend_chars(len(text))
+        except (TypeError, TooCostlyError) as error:
+            raise BrokenTemplateError(self.sheet.field(number), reason_of(error)) from error
+        return text
 
     def header(self, piece: Piece) -> bytes:
         """A header's value, without what would end it."""

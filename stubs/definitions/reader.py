@@ -63,7 +63,9 @@ def parse_definition(
     """
     reader = FaultReader(line_of)
     service = None
-    if _is_bounded(raw, reader):
+    if not isinstance(raw, Mapping):
+        reader.fault("", f"must be a mapping with {', '.join(SERVICE_KEYS)}, not {kind_of(raw)}")
+    elif _is_bounded(raw, reader):
         service = _parse_service(raw, reader, logic)
     if reader.faults or service is None:
         raise DefinitionError(f"{source} is no service definition", _shortened(reader.faults))

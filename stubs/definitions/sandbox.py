@@ -27,6 +27,7 @@ MAX_TEMPLATE_CHARS: Final = 16_000
 MAX_DEPTH: Final = 40
 MAX_NESTED_LOOPS: Final = 3
 MAX_NUMBER_BITS: Final = 256
+NODES_A_STEP: Final = 10
 
 TAGS: Final = ("for", "if", "set")
 TEXT_METHODS: Final = frozenset(("startswith", "endswith", "split"))
@@ -327,10 +328,11 @@ def _rewritten(tree: nodes.Template) -> nodes.Template:
 
 
 def _turn_steps(loop: nodes.For) -> int:
-    """What one turn of a loop costs: itself, and the text that it writes."""
+    """What one turn of a loop costs: the text and the expressions in it."""
     chars = sum(len(node.data) for node in loop.find_all(nodes.TemplateData))
     chars += sum(len(str(node.value)) for node in loop.find_all(nodes.Const))
-    return 1 + chars // CHARS_A_STEP
+    size = sum(1 for _ in loop.find_all(nodes.Expr))
+    return 1 + chars // CHARS_A_STEP + size // NODES_A_STEP
 
 
 def _as_expression(node: nodes.Node) -> nodes.Expr:

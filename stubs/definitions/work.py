@@ -13,6 +13,8 @@ from stubs.definitions.error import TooCostlyError
 MAX_STEPS: Final = 50_000
 """What the templates of one answer may do: a loop's turn is one step, and so are 64 characters."""
 CHARS_A_STEP: Final = 64
+BYTES_A_CONTAINER_STEP: Final = 512
+"""What a list or mapping holds is not known without walking through it: the body's size is."""
 
 
 class Work:
@@ -27,7 +29,7 @@ class Work:
     def begin(self, body_bytes: int = 0) -> None:
         """A new answer. A list or mapping of the request may be as large as its body."""
         self.left = MAX_STEPS
-        self._container_steps = 1 + body_bytes // CHARS_A_STEP
+        self._container_steps = 1 + body_bytes // BYTES_A_CONTAINER_STEP
 
     def spend(self, steps: int) -> None:
         """Raises TooCostlyError when the budget is spent."""
