@@ -7,6 +7,7 @@ now. Read next: `scorecard/blame.py`, `drill_run.py`; docs/runs.md lists the fil
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from replay.tape import Route
 from scenarios.units import parse_speed
 from scorecard.blame import FaultSpan, Touches, read_touches
 from scorecard.files import Losses
+from scorecard.ledger_file import read_ledger
 from scorecard.measures import Values
 from scorecard.store import PARQUETS, connect_runs, rows_to_parquet
 from stubs.faults.fault import Fault
@@ -31,6 +33,7 @@ from switchboard.fault_reader import FaultReader
 
 TOUCHES_FILE: Final = "touches.rows"
 FAULTS_FILE: Final = "faults.json"
+LEDGER_FILE: Final = "ledger.ndjson"
 
 _COLUMNS: Final = (
     'request, lane, "bytes", route, coalesce(http_status, 0) AS http_status, failure, held, late, '
@@ -58,6 +61,8 @@ class Evidence:
     routes: tuple[Route, ...]
     touches: Touches
     spans: tuple[FaultSpan, ...]
+    charges: Mapping[int, int] | None
+    """By request id, how many payments the stubs really took; None where no ledger was kept."""
 
     @property
     def run_id(self) -> str:
@@ -76,7 +81,8 @@ def read_evidence(folder: Path) -> Evidence:
         touches = read_touches(folder / TOUCHES_FILE)
     except OSError as error:
         raise EvidenceError(f"{folder / TOUCHES_FILE}: {error.strerror}") from error
-    return Evidence(folder, card, facts, rows, at_ms, routes, touches, _read_spans(folder))
+    spans, charges = _read_spans(folder), _read_charges(folder / LEDGER_FILE)
+    return Evidence(folder, card, facts, rows, at_ms, routes, touches, spans, charges)
 
 
 def span_of(number: int, fault: Fault, written: Mapping[str, Any]) -> FaultSpan:
@@ -191,6 +197,17 @@ def _ready_ns(rows: Outcomes) -> Any:
     same = rows["lane"][order][1:] == rows["lane"][order][:-1]
     before[order[1:]] = np.where(same, rows["done_ns"][order][:-1], 0)
     return np.where(rows["held"] == 1, np.maximum(rows["due_ns"], before), rows["due_ns"])
+
+
+def _read_charges(path: Path) -> Counter[int] | None:
+    if not path.is_file():
+        return None
+    try:
+        committed = [event for event in read_ledger(path) if event["event"] == "committed"]
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"{path} cannot be read: {error}") from error
+    requests = (event.get("request_id") for event in committed)
+    return Counter(request for request in requests if isinstance(request, int))
 
 
 def _read_spans(folder: Path) -> tuple[FaultSpan, ...]:

@@ -82,36 +82,30 @@ def _slo(report: Report) -> Table | None:
 
 def _ledger(report: Report) -> Table:
     """One line a fault; the last is what no fault explains."""
-    table = _table(
-        "fault",
-        "touched",
-        "failed",
-        "shared",
-        "saved",
-        "slowed",
-        "held",
-        "seen after",
-        "over after",
-    )
+    table = _table("fault", "touched", "failed", "saved", "slowed", "+ms", "held", "+ms")
+    table.add_column("seen", justify="right")
+    table.add_column("over", justify="right")
     recovery = {each["fault"]: each for each in report["recovery"]}
     for cost in report["blame"]["faults"]:
         course = recovery.get(cost["id"], {})
+        failed = number(cost["failed"])
+        if cost["shared"]:
+            failed += f" ({number(cost['shared'])} shared)"
         table.add_row(
             Text(to_shown(cost["id"])),
-            *(number(cost[key]) for key in ("touched", "failed", "shared", "recovered_by_retry")),
-            _with_ms(cost["slowed"], cost["added_ms"]["mean"]),
-            _with_ms(cost["held"], cost["held_ms"]["mean"]),
+            number(cost["touched"]),
+            failed,
+            number(cost["recovered_by_retry"]),
+            number(cost["slowed"]),
+            number(cost["added_ms"]["mean"]),
+            number(cost["held"]),
+            number(cost["held_ms"]["mean"]),
             number(course.get("detected_after_s"), 0, " s"),
             number(course.get("recovered_after_s"), 0, " s"),
         )
     unexplained = report["blame"]["unexplained"]
     table.add_row(Text("no fault", style="dim"), "", number(unexplained["count"]))
     return table
-
-
-def _with_ms(count: int | None, mean_ms: float | None) -> str:
-    shown = number(count)
-    return f"{shown} (+{number(mean_ms)} ms)" if count and mean_ms is not None else shown
 
 
 def _misses(report: Report) -> Table | None:

@@ -27,7 +27,7 @@ from hms_esr.exits import EXIT_OF_VERDICT, INTERRUPTED, USAGE, VOID
 from hms_esr.options import RunOptions
 from scenarios.drill import Drill
 from scenarios.units import format_duration, format_speed
-from scorecard.blame import Blame, Ledger, assign_blame
+from scorecard.blame import Blame, FaultSpan, Ledger, assign_blame
 from scorecard.course import Timeline, build_timeline
 from scorecard.halt import HaltWatch
 from scorecard.shares import Miss, share_miss
@@ -134,7 +134,7 @@ class Injected:
             ],
             "detections": to_json(self.noticed),
             "recovery": to_json(self.recoveries),
-            "faults": [dict(span.written) for span in self.evidence.spans],
+            "faults": [_as_written(span) for span in self.evidence.spans],
             "course": {
                 "run": self.course.to_json(),
                 "baseline": None if self.base_course is None else self.base_course.to_json(),
@@ -231,7 +231,7 @@ def inject(
     evidence = play(replace(options, faults=faults, halt=watch))
     course, base_course = _courses(evidence, baseline)
     usual = None if baseline is None else baseline.rows
-    ledger = Ledger(evidence.rows, evidence.touches, evidence.spans, usual)
+    ledger = Ledger(evidence.rows, evidence.touches, evidence.spans, usual, evidence.charges)
     return Injected(
         evidence=evidence,
         after=check_hypothesis(drill.hypothesis, evidence.card),
@@ -318,6 +318,11 @@ def facts_of(facts: Mapping[str, Any]) -> dict[str, Any]:
         "number of requests": facts.get("planned"),
         "stubs": scenario.get("stubs"),
     }
+
+
+def _as_written(span: FaultSpan) -> dict[str, Any]:
+    """The fault without the list of requests that a counting one comes to: blame has those."""
+    return {key: value for key, value in span.written.items() if key != "chosen"}
 
 
 def _baseline(evidence: Evidence) -> dict[str, Any]:

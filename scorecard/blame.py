@@ -157,7 +157,7 @@ class Ledger:
     """Outcomes, touches and the baseline brought together, one column a request.
 
     index: request ids, ascending; every other column is in their order.
-    touched, held: a row a fault, a flag a request.
+    touched, held: a row a fault, a flag a request.   charged: how often each was really paid.
     """
 
     def __init__(
@@ -166,8 +166,12 @@ class Ledger:
         touches: Touches,
         faults: Sequence[FaultSpan],
         baseline: Outcomes | None = None,
+        charges: Mapping[int, int] | None = None,
     ) -> None:
-        """rows, baseline: every request of each run, in any order; unsent ones are left out."""
+        """rows, baseline: every request of each run, in any order; unsent ones are left out.
+
+        charges: by request id, how many payments were committed; None where no ledger was kept.
+        """
         rows = _by_index(rows)
         self.rows = rows
         self.faults = tuple(faults)
@@ -176,6 +180,8 @@ class Ledger:
         self.timed = is_timed(rows)
         self.response_ms = response_ms(rows)
         self.touched = _touched(self.index, touches, faults)
+        paid = charges or {}
+        self.charged: Rows = np.array([paid.get(id_, 0) for id_ in self.index.tolist()], np.int64)
         self.base = None if baseline is None else Beside(self.index, _by_index(baseline))
         self.held = self._held()
 

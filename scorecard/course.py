@@ -84,12 +84,12 @@ class Timeline:
 
     def to_json(self) -> dict[str, Any]:
         """The course as columns; what nobody measured is null."""
-        p95 = [None if math.isnan(value) else round(value, 3) for value in self.values("p95_ms")]
+        p95 = self.values("p95_ms").tolist()
         return {
             "bucket_s": self.bucket_ms / 1000,
             "count": self.count.tolist(),
             "failed": self.failed.tolist(),
-            "p95_ms": p95,
+            "p95_ms": [None if math.isnan(value) else round(value, 3) for value in p95],
         }
 
     def _counted(self, bucket: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

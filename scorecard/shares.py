@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -87,7 +87,10 @@ def share_miss(
     )
 
 
-_ABOUT_FAILURES = frozenset({"error_pct", "payment_success"})
+_ABOUT_FAILURES: Final = frozenset(
+    {"error_pct", "payment_success", "double_charges", "ghost_charges"}
+)
+"""What a fault does to these it does by a touch; who is held is only late."""
 
 
 def _weights(ledger: Ledger, routes: Sequence[Route], slo: Slo) -> Values | None:
@@ -96,7 +99,12 @@ def _weights(ledger: Ledger, routes: Sequence[Route], slo: Slo) -> Values | None
         return ledger.failed.astype(np.float64)
     if slo.name == "payment_success":
         pays = np.array([is_payment(route) for route in routes], dtype=bool)
-        return np.asarray(ledger.failed & pays[ledger.rows["route"]], dtype=np.float64)
+        failed = ledger.failed & pays[ledger.rows["route"]]
+        return np.asarray(failed | (ledger.charged > 1), dtype=np.float64)
+    if slo.name == "double_charges":
+        return np.maximum(ledger.charged - 1, 0).astype(np.float64)
+    if slo.name == "ghost_charges":
+        return np.asarray(ledger.failed & (ledger.charged > 0), dtype=np.float64)
     if slo.name == "avg_wait_s":
         return _added(ledger)
     if slo.name in QUANTILES:
@@ -111,7 +119,7 @@ def _added(ledger: Ledger) -> Values:
 
 
 def _was_bad_anyway(ledger: Ledger, slo: Slo) -> Flags:
-    if ledger.base is None or slo.name == "avg_wait_s":
+    if ledger.base is None or slo.name not in {"error_pct", "payment_success", *QUANTILES}:
         return np.zeros(len(ledger.index), dtype=bool)
     if slo.name in _ABOUT_FAILURES:
         return ledger.base.failed

@@ -24,7 +24,7 @@ from scorecard.blame import (
     read_touches,
 )
 from scorecard.shares import Miss, share_miss
-from scorecard.slo import slo_named
+from scorecard.slo import Slo, slo_named
 from stubs.touches import ROW, TouchLog
 
 ROUTES = (
@@ -203,11 +203,24 @@ def test_a_miss_without_bad_requests_has_no_shares(make_rows: Any) -> None:
     assert {share.share for share in miss.by_fault.values()} == {0.0}
 
 
-def test_an_objective_that_is_not_about_single_requests_has_no_shares(make_rows: Any) -> None:
-    from scorecard.slo import Slo
+def test_what_was_charged_twice_is_the_doing_of_who_touched_it(make_rows: Any) -> None:
+    rows = make_rows({}, {"status": 503}, {}, {"route": 1, "status": 503})
+    ledger = Ledger(rows, make_touches((0, 0), (1, 0)), (OUTAGE,), None, {0: 3, 1: 1, 2: 2, 9: 5})
 
+    def shares(name: str, limit: float) -> tuple[int, int, float, int]:
+        miss = share_miss(ledger, ROUTES, Slo(name, limit, "at_most"), 3)
+        assert miss is not None
+        found = miss.by_fault["outage"]
+        return miss.requests, found.requests, found.share, miss.unexplained.requests
+
+    assert shares("double_charges", 0) == (2, 1, pytest.approx(2 / 3, abs=1e-6), 1)
+    assert shares("ghost_charges", 0) == (1, 1, 1.0, 0)
+    assert shares("payment_success", 99) == (3, 2, pytest.approx(2 / 3, abs=1e-6), 1)
+
+
+def test_an_objective_that_is_not_about_single_requests_has_no_shares(make_rows: Any) -> None:
     ledger = Ledger(make_rows({}), make_touches(), ())
-    assert share_miss(ledger, ROUTES, Slo("double_charges", 0, "at_most"), 3) is None
+    assert share_miss(ledger, ROUTES, Slo("lost_payments", 0, "at_most"), 3) is None
 
 
 @st.composite
