@@ -51,6 +51,8 @@ _REQUEST_ID: Final = re.compile(rb"[0-9a-fA-F]{1,16}")
 _ATTEMPT: Final = re.compile(rb"[0-9]{1,4}")
 _DUE: Final = re.compile(rb"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 
+Ahead = tuple[int, Course]
+"""A request's id and its course."""
 Sleep = Callable[[float], Awaitable[None]]
 OnAnswer = Callable[[str, str, int], None]
 """Takes the service, the route and the status of every answer."""
@@ -168,12 +170,12 @@ class Answering:
         body: bytes,
         opened_ms: float = 0.0,
         is_first: bool = True,
-        course: Course | None = None,
+        ahead: Ahead | None = None,
     ) -> Turn:
         """Who answers, what the faults make of it, and how long it takes before the stub is asked.
 
-        path: as it was sent, percent-encoded.   headers: by lower-case name.   course: when that
-        was decided already, while the body was still coming.
+        path: as it was sent, percent-encoded.   headers: by lower-case name.   ahead: what was
+        decided already, while the body was still coming.
         """
         clock = self.clock
         at_ms = _due_ms(headers) if b"x-esr-due" in headers else None
@@ -181,14 +183,18 @@ class Answering:
             at_ms = clock.now_ms()
         asked = Asked(
             service, method, path, query, NO_PARAMS, headers, body,
-            self._request_id(headers), self._seed, at_ms, clock.epoch_ms(at_ms),
+            self._request_id(headers) if ahead is None else ahead[0], self._seed,
+            at_ms, clock.epoch_ms(at_ms),
         )  # fmt: skip
         if b"x-esr-attempt" in headers:
             asked.attempt = _attempt(headers)
         entry = self._choose(asked)
-        if course is None:
-            quiet = self.faults.is_quiet_at(at_ms)
-            course = USUAL if quiet else self._course(asked, entry, opened_ms, is_first)
+        if ahead is not None:
+            course = ahead[1]
+        elif self.faults.is_quiet_at(at_ms):
+            course = USUAL
+        else:
+            course = self._course(asked, entry, opened_ms, is_first)
         turn = Turn(asked, entry, course, course.before_s)
         if entry is not None and course.asks and not entry.is_instant:
             self._add_latency(turn, entry)
@@ -202,18 +208,21 @@ class Answering:
         headers: Mapping[bytes, bytes],
         opened_ms: float,
         is_first: bool,
-    ) -> Course:
-        """The course of a request whose body is still to come, as its head alone says.
+    ) -> Ahead:
+        """Id and course of a request whose body is still to come, as its head alone says.
 
         Where routes of one path differ in what they want of the body, the best of them names it.
         """
         due_ms = _due_ms(headers)
         at_ms = self.clock.now_ms() if due_ms is None else due_ms
         request_id = self._request_id(headers)
+        if self.faults.is_quiet_at(at_ms):
+            return request_id, USUAL
         asked = Asked(service, method, path, "", NO_PARAMS, headers, b"", request_id, self._seed)
         asked.at_ms, asked.attempt = at_ms, _attempt(headers)
         found = self._routes.find(service, method, path)
-        return self._course(asked, found[0][0] if found else None, opened_ms, is_first)
+        entry = found[0][0] if found else None
+        return request_id, self._course(asked, entry, opened_ms, is_first)
 
     def finish(self, turn: Turn) -> Answer:
         """Ask the stub, as often as the course says; what it wants to send by itself is sent."""

@@ -22,11 +22,12 @@ from stubs.admin.app import make_admin
 from stubs.admin.place import PREFIX, Door, is_admin_call
 from stubs.answering import FIRST_UNNUMBERED as FIRST_UNNUMBERED
 from stubs.answering import MAX_BODY_BYTES as MAX_BODY_BYTES
-from stubs.answering import AnswerCutError, Answering, OnCallbacks, Sleep, Turn
+from stubs.answering import Ahead, AnswerCutError, Answering, OnCallbacks, Sleep, Turn
 from stubs.choice import ServiceChoice
 from stubs.clock import Anchor, RecordedClock
 from stubs.faults.chaos import Chaos
-from stubs.faults.course import Course, Cut
+from stubs.faults.course import Cut
+from stubs.faults.fault import Fault
 from stubs.framing import frame, sendable
 from stubs.incoming import Incoming
 from stubs.journal import Journal
@@ -97,6 +98,7 @@ class Gateway:
         self._config = config or {}
         self._complaints: set[str] = set()
         self.admin: ASGIApp = make_admin(self)
+        self._may_read_slowly = any(slows_reading(fault) for fault in self.chaos.faults)
         self.finish = self._answering.finish
         self.tell = self._answering.tell
         self.settle = self._answering.settle
@@ -112,18 +114,15 @@ class Gateway:
         service, path = self._choice.choose(headers, incoming.path, of_port)
         return self._answering.begin(
             service, incoming.method, path, incoming.query, headers, incoming.body,
-            opened_ms, is_first, incoming.course,
+            opened_ms, is_first, incoming.ahead,
         )  # fmt: skip
-
-    @property
-    def reads_slowly(self) -> bool:
-        """Whether any fault slows reading now: then a course is needed before the body."""
-        return not self.chaos.is_quiet
 
     def course_ahead(
         self, incoming: Incoming, opened_ms: float, is_first: bool, of_port: str | None
-    ) -> Course:
-        """How a request fares whose body is still to come."""
+    ) -> Ahead | None:
+        """How a request fares whose body is still to come, where a fault may slow its reading."""
+        if not self._may_read_slowly:
+            return None
         headers = incoming.headers
         service, path = self._choice.choose(headers, incoming.path, of_port)
         return self._answering.course_ahead(
@@ -146,8 +145,9 @@ class Gateway:
         )
         return self.admin if is_call else None
 
-    def cut_connections(self) -> None:
-        """End the connections that a fault ends which has just begun."""
+    def look_at_faults(self) -> None:
+        """Faults began, ended, came or went: end the connections that one of them ends."""
+        self._may_read_slowly = any(slows_reading(fault) for fault in self.chaos.faults)
         for connection in tuple(self.connections):
             cut = self.chaos.connection_course(connection.service, connection.opened_ms)
             if cut is not None:
@@ -216,6 +216,11 @@ class Gateway:
         except AnswerCutError:
             return  # the server in front ends the connection as it sees fit
         await respond(send, method, answer)
+
+
+def slows_reading(fault: Fault) -> bool:
+    """Whether it needs to be known before a request's body is read."""
+    return getattr(fault.kind, "direction", "response") != "response"
 
 
 def path_as_sent(scope: Scope) -> str:

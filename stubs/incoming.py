@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from stubs.answering import MAX_BODY_BYTES
-from stubs.faults.course import Course
+from stubs.answering import MAX_BODY_BYTES, Ahead
 from stubs.service import Answer, answer_problem
 
 MAX_HEAD_BYTES: Final = 128 * 1024
@@ -30,12 +29,12 @@ TOO_SLOW: Final = answer_problem(408, "Too slow", "the request did not come with
 class Incoming:
     """One request.
 
-    refused: what is answered without looking any further.   course: decided before the body came.
+    refused: what is answered without looking any further.   ahead: what was decided before the body came.
     ready_s: when the last byte of a body that is read slowly would have come, on the loop's clock.
     """
 
     __slots__ = (
-        "body", "course", "expects_100", "has_head", "headers", "is_absolute", "is_whole",
+        "ahead", "body", "expects_100", "has_head", "headers", "is_absolute", "is_whole",
         "keeps_alive", "method", "pairs", "parts", "parts_bytes", "path", "query", "ready_s",
         "refused", "target",
     )  # fmt: skip
@@ -56,7 +55,7 @@ class Incoming:
         self.keeps_alive = True
         self.expects_100 = False
         self.refused: Answer | None = None
-        self.course: Course | None = None
+        self.ahead: Ahead | None = None
         self.ready_s = 0.0
 
     def take_body(self, part: bytes) -> bool:

@@ -230,7 +230,7 @@ class _Server(uvicorn.Server):
         watch = Watch(seen, seen)
         loop = asyncio.get_running_loop()
         checked_s = loop.time()
-        gateway.chaos.on_change(gateway.cut_connections)
+        gateway.chaos.on_change(gateway.look_at_faults)
         while not self.should_exit:
             await asyncio.sleep(LOOK_S)
             await self._ports.refuse(gateway.chaos.is_refused)

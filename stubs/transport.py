@@ -232,11 +232,11 @@ class StubConnection(asyncio.Protocol):
         if incoming.headers.get(b"expect", b"").lower() == b"100-continue":
             incoming.expects_100 = True
             self._ask_for_body()
-        if self._app is None and self._gateway.reads_slowly:
-            incoming.course = self._gateway.course_ahead(
+        if self._app is None:
+            incoming.ahead = ahead = self._gateway.course_ahead(
                 incoming, self.opened_ms, self._is_first, self._of_port
             )
-            pacing = incoming.course.pacing
+            pacing = None if ahead is None else ahead[1].pacing
             if pacing is not None and pacing.direction != "response":
                 self._reader = SlowReader(pacing, self._loop.time())
 
