@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from hms_esr import __version__
+from hms_esr.cli_stubs import add_stubs
 from hms_esr.cli_switchboard import add_doors
 from hms_esr.exits import INTERRUPTED, USAGE, run_guarded
 from hms_esr.serving import DEFAULT_SERVE
@@ -32,6 +33,7 @@ app = typer.Typer(
 runs_app = typer.Typer(help="The runs kept in the run folder, newest first.", rich_markup_mode=None)
 app.add_typer(runs_app, name="runs")
 add_doors(app)
+add_stubs(app)
 replay_app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )

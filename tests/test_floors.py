@@ -49,7 +49,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "rich": ("hms_esr/",),
     "sse_starlette": ("hms_esr/api/",),
     "starlette": ("stubs/", "hms_esr/api/"),
-    "typer": ("hms_esr/cli.py", "hms_esr/cli_switchboard.py"),
+    "typer": ("hms_esr/cli.py", "hms_esr/cli_stubs.py", "hms_esr/cli_switchboard.py"),
     "uvicorn": ("stubs/", "hms_esr/api/"),
     # a loop is started there
     "uvloop": ("replay/worker.py", "stubs/", "hms_esr/runner.py", "hms_esr/gateway_worker.py"),

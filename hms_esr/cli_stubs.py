@@ -1,0 +1,210 @@
+"""The command line of stubs, faults and drills. Arguments in, a call out.
+
+As in `cli.py`, only typer is imported at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hms_esr.exits import run_guarded
+
+if TYPE_CHECKING:  # a command line is read before anything heavy is imported
+    from hms_esr.drill_command import DrillOptions
+
+Json = Annotated[
+    str | None,
+    typer.Option(
+        "--json", metavar="FILE|-", help="Write the result as JSON to a file, or - for stdout."
+    ),
+]
+Drill = Annotated[str, typer.Argument(metavar="DRILL", help="A drill's id, or a drill file.")]
+Scenario = Annotated[
+    str | None, typer.Option(metavar="S", help="Play this scenario instead of the drill's own.")
+]
+Speed = Annotated[
+    str | None, typer.Option(metavar="X", help="Recorded time over wall time, such as 60x.")
+]
+Seed = Annotated[int | None, typer.Option(help="Decides clones, arrivals, latencies and faults.")]
+Users = Annotated[int | None, typer.Option(help="Play this many sessions.")]
+Duration = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Play only the first part of the window.")
+]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Worker processes that send.")]
+Target = Annotated[
+    str | None, typer.Option(metavar="NAME|URL", help="Faults are played by the embedded stubs.")
+]
+Run = Annotated[
+    str,
+    typer.Option(metavar="RUN|latest", help="A live run: its id, the start of one, or latest."),
+]
+Gateway = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="A running `esr stubs serve` instead of a run."),
+]
+
+stubs_app = typer.Typer(
+    help="Agent stubs: stand-ins for services.", no_args_is_help=True, rich_markup_mode=None
+)
+drill_app = typer.Typer(
+    help="Drills: a hypothesis, faults on cue, and a verdict.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+chaos_app = typer.Typer(help="Faults of a live run.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def add_stubs(app: typer.Typer) -> None:
+    """Put the commands of stubs, faults and drills under `esr`."""
+    app.add_typer(stubs_app, name="stubs")
+    app.add_typer(drill_app, name="drill")
+    app.add_typer(chaos_app, name="chaos")
+
+
+@stubs_app.command("learn")
+def stubs_learn(
+    tape: Annotated[
+        str, typer.Argument(metavar="TAPE", help="A tape's folder, a log, or a scenario.")
+    ],
+    out: Annotated[
+        str, typer.Option("--out", metavar="FILE", help="The file of latencies to write.")
+    ] = "latencies.json",
+    trace_format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME", help="Read the log as this format."),
+    ] = None,
+    json_file: Json = None,
+) -> None:
+    """Learn how slow each route was, and say how well that fits what was recorded."""
+    from hms_esr.stubs_learn import learn_command
+
+    _exit(lambda: learn_command(tape, out=out, trace_format=trace_format, json_file=json_file))
+
+
+@stubs_app.command("import")
+def stubs_import(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="OpenAPI, HAR, WireMock, Hoverfly, mountebank, Chaos Toolkit, or a tape.",
+        ),
+    ],
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FOLDER", help="Where definitions are written.")
+    ] = None,
+    as_format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME", help="Read it as this, whatever it looks like."),
+    ] = None,
+    json_file: Json = None,
+) -> None:
+    """Make definitions of stubs from a file of another tool, and say what was lost."""
+    from hms_esr.stubs_import import import_command
+
+    _exit(lambda: import_command(file, out=out, as_format=as_format, json_file=json_file))
+
+
+@drill_app.command("run")
+def drill_run(
+    drill: Drill,
+    scenario: Scenario = None,
+    speed: Speed = None,
+    seed: Seed = None,
+    users: Users = None,
+    duration: Duration = None,
+    target: Target = None,
+    workers: Workers = 1,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="An earlier run without faults, instead of a new one."),
+    ] = None,
+    no_baseline: Annotated[
+        bool, typer.Option("--no-baseline", help="Inject at once, without a run to compare with.")
+    ] = False,
+    json_file: Json = None,
+) -> None:
+    """Play the steady state, then the same with the faults, and say what each fault cost."""
+    from hms_esr.drill_command import drill_run_command
+
+    options = _drill_options(
+        drill, scenario, speed, seed, users, duration, target, workers, baseline, not no_baseline
+    )
+    _exit(lambda: drill_run_command(options(), json_file=json_file))
+
+
+@drill_app.command("search")
+def drill_search(
+    drill: Drill,
+    fault: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which fault, when there are several.")
+    ] = None,
+    over: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="What grows: for, probability, or a parameter (ms)."),
+    ] = "for",
+    start: Annotated[str, typer.Option("--from", metavar="X", help="The smallest to try.")] = "10s",
+    end: Annotated[str, typer.Option("--to", metavar="X", help="The largest to try.")] = "10m",
+    tolerance: Annotated[
+        str | None, typer.Option(metavar="X", help="How exactly (default: 1/32 of the range).")
+    ] = None,
+    tries: Annotated[int, typer.Option(min=2, max=64, help="Most runs.")] = 12,
+    scenario: Scenario = None,
+    speed: Speed = None,
+    seed: Seed = None,
+    users: Users = None,
+    duration: Duration = None,
+    target: Target = None,
+    workers: Workers = 1,
+    json_file: Json = None,
+) -> None:
+    """Find the smallest fault that breaks an objective or the hypothesis, by bisection."""
+    from hms_esr.drill_search_command import SearchOptions, drill_search_command
+
+    options = _drill_options(
+        drill, scenario, speed, seed, users, duration, target, workers, None, True
+    )
+    search = SearchOptions(fault, over, start, end, tolerance, tries)
+    _exit(lambda: drill_search_command(options(), search, json_file=json_file))
+
+
+@drill_app.command("list")
+def drill_list(json_file: Json = None) -> None:
+    """List the drills that can be run by name."""
+    from hms_esr.drill_command import drill_list_command
+
+    _exit(lambda: drill_list_command(json_file=json_file))
+
+
+def _drill_options(
+    drill: str,
+    scenario: str | None,
+    speed: str | None,
+    seed: int | None,
+    users: int | None,
+    duration: str | None,
+    target: str | None,
+    workers: int,
+    baseline: str | None,
+    has_baseline: bool,
+) -> Callable[[], DrillOptions]:
+    """Made late: what a drill is costs a while to import."""
+
+    def make() -> DrillOptions:
+        from hms_esr.drill_command import DrillOptions
+
+        return DrillOptions(
+            drill, scenario=scenario, speed=speed, seed=seed, users=users, duration=duration,
+            target=target, workers=workers, baseline=baseline, has_baseline=has_baseline,
+            command=tuple(sys.argv),
+        )  # fmt: skip
+
+    return make
+
+
+def _exit(command: Callable[[], int]) -> None:
+    raise typer.Exit(run_guarded(command))
