@@ -8,6 +8,7 @@ from stubs.latency.empirical import Empirical as Empirical
 from stubs.latency.exponential import Exponential as Exponential
 from stubs.latency.fixed import Fixed as Fixed
 from stubs.latency.learned_file import choose_latency as choose_latency
+from stubs.latency.learned_file import latencies_by_place as latencies_by_place
 from stubs.latency.learned_file import parse_latencies as parse_latencies
 from stubs.latency.lognormal import LogNormal as LogNormal
 from stubs.latency.mapping import latency_mapping as latency_mapping

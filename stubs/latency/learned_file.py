@@ -9,8 +9,9 @@ Floor 1, pure. Read next: `reader.py`; `hms_esr/stubs_learn.py`, which writes su
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
+from stubs.latency.mapping import latency_mapping
 from stubs.latency.model import AnyModel
 from stubs.latency.reader import parse_latency
 from switchboard.errors import ScenarioError
@@ -72,6 +73,18 @@ def _read_entry(raw: object, path: str, reader: FaultReader, found: dict[Key, An
     if (service, method, template) in found:
         reader.fault(path, "is the second entry of this service, method and template")
     found[service, method, template] = model
+
+
+def latencies_by_place(latencies: Latencies) -> dict[str, dict[str, Any]]:
+    """The models as mappings by route, `svc GET /profiles/{id}`, as a gateway is configured.
+
+    What a tape keeps together under no method and path of their own has no place.
+    """
+    return {
+        f"{service} {method} {template}": latency_mapping(model)
+        for (service, method, template), model in latencies.items()
+        if method and template.startswith("/") and " " not in template
+    }
 
 
 def choose_latency(

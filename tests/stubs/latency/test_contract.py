@@ -11,7 +11,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stubs.latency import (
@@ -89,6 +89,8 @@ MODELS: dict[str, AnyModel] = {
     "cold start: by the hour": ColdStart(1, requests=1, latency=TimeOfDay((), Fixed(5))),
 }
 
+more = settings(max_examples=max(400, settings().max_examples))  # one test for all models
+models = st.sampled_from(list(MODELS.values()))
 each_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 draws = st.floats(0, 1, exclude_max=True)
 moments = st.builds(Moment, st.floats(0, 86_400), st.floats(0, 1e6), draws)
@@ -121,8 +123,8 @@ def test_a_wait_is_finite_and_never_over_a_day(model: AnyModel) -> None:
         assert 0 <= wait(u, Moment(unit(2, n) * 86_400, n / 100, unit(3, n))) <= LONGEST_S
 
 
-@each_model
-@given(us=st.lists(draws, min_size=2, max_size=8), moment=moments)
+@more
+@given(model=models, us=st.lists(draws, min_size=2, max_size=8), moment=moments)
 def test_a_wait_never_falls_as_the_draw_grows(
     model: AnyModel, us: list[float], moment: Moment
 ) -> None:
@@ -134,13 +136,13 @@ def test_a_wait_never_falls_as_the_draw_grows(
 @each_model
 def test_a_wait_never_falls_between_neighbouring_draws(model: AnyModel) -> None:
     around = [edge for n in range(1, 16) for edge in (n / 16, math.nextafter(n / 16, 1))]
-    us = [0.0, TINY, 1e-9, *around, 1 - 1e-6, 1 - 1e-9, LAST]
+    us = sorted([0.0, TINY, 1e-9, *around, *(unit(4, n) for n in range(50)), 1 - 1e-9, LAST])
     taken = [wait_s(model, u, Moment()) for u in us]
     assert all(one <= other for one, other in pairwise(taken))
 
 
-@each_model
-@given(asked=st.lists(st.tuples(draws, moments), max_size=20))
+@more
+@given(model=models, asked=st.lists(st.tuples(draws, moments), max_size=20))
 def test_the_same_requests_get_the_same_waits(
     model: AnyModel, asked: list[tuple[float, Moment]]
 ) -> None:
@@ -150,6 +152,15 @@ def test_the_same_requests_get_the_same_waits(
         moment.is_full = False
         assert one(u, moment) == other(u, again)
         assert moment.is_full == again.is_full
+
+
+@each_model
+def test_the_same_seed_gives_the_same_waits(model: AnyModel) -> None:
+    def play() -> list[float]:
+        wait = wait_of(fresh(model))
+        return [wait(unit(9, n), Moment(unit(8, n) * 86_400, n / 50)) for n in range(200)]
+
+    assert play() == play()
 
 
 @each_model

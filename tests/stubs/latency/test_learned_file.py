@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from stubs.latency import Fixed, Uniform, choose_latency, latency_mapping, parse_latencies
+from stubs.latency import (
+    Fixed,
+    Uniform,
+    choose_latency,
+    latencies_by_place,
+    latency_mapping,
+    parse_latencies,
+)
 from stubs.latency.learned_file import MAX_FAULTS, MAX_ROUTES
 from switchboard.errors import ScenarioError
 
@@ -91,3 +98,9 @@ def test_a_stubs_route_finds_what_was_learned(
 ) -> None:
     found = choose_latency(LEARNED, service, method, template)
     assert found == (None if ms is None else Fixed(ms))
+
+
+def test_a_gateway_is_configured_by_route() -> None:
+    other = {**entry("(other)", 9), "method": ""}
+    found = parse_latencies(file_of(entry("/pay", 4, method="POST"), other))
+    assert latencies_by_place(found) == {"svc POST /pay": {"model": "fixed", "ms": 4.0}}
