@@ -105,17 +105,19 @@ class Payment:
         if len(self.heard_by) < MOST_HEARD:
             self.heard_by.add((request_id, attempt))
 
+    def is_there_at(self, at_ms: float) -> bool:
+        """Whether it had been taken by that recorded time, whatever a skewed clock says."""
+        return not at_ms < self.at_ms
+
     def recorded_ms(self, epoch_ms: float) -> float:
         """A moment of its life as recorded time."""
         return self.at_ms + (epoch_ms - self.taken_ms)
 
-    def status_at(self, epoch_ms: float, lag_ms: float = 0.0) -> Status | None:
-        """Where it stands, None before it was taken.
+    def status_at(self, epoch_ms: float, lag_ms: float = 0.0) -> Status:
+        """Where it stands by the clock of who asks.
 
         lag_ms: how much later than planned payments settle and come back, to who asks now.
         """
-        if epoch_ms < self.taken_ms:
-            return None
         if self.reversed_ms is not None and epoch_ms >= self.reversed_ms:
             return "reversed"
         if self.returned_ms is not None and epoch_ms >= self.returned_ms + lag_ms:

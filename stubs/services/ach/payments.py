@@ -81,11 +81,11 @@ class Payments:
         payment = self._ledger.payments.get(name)
         if payment is None:
             return show_recorded(name)
+        if not payment.is_there_at(asked.at_ms - asked.stale_ms):
+            return no_payment(name)
         # A lag of its own payments is in their times already; this one touches the look-up.
         lag_ms = max(0.0, asked.settle_lag_ms - payment.lag_ms)
         status = payment.status_at(now_ms - asked.stale_ms, lag_ms)
-        if status is None:
-            return no_payment(name)
         if status == "returned":
             self._ledger.show_return(payment, asked)
         return show_payment(200, payment, status)
@@ -105,9 +105,9 @@ class Payments:
             return reason
         name = asked.params["payment"]
         payment = self._ledger.payments.get(name)
-        status = payment.status_at(now_ms) if payment is not None else None
-        if payment is None or status is None:
+        if payment is None or not payment.is_there_at(asked.at_ms):
             return no_payment(name)
+        status = payment.status_at(now_ms)
         key = asked.header(b"idempotency-key")
         if status == "reversed" and key and key == payment.reversal_key:
             return show_reversal(200, payment, duplicate=True)

@@ -356,3 +356,13 @@ def test_a_time_without_a_date_breaks_nothing(at_ms: float) -> None:
     assert rail.ask("look_up", payment=payment).status == 200
     assert rail.ask("prenote", {"account": "9"}).status == 201
     assert clamp_ms(at_ms) >= 0
+
+
+def test_a_skewed_clock_does_not_unmake_a_payment() -> None:
+    """A clock ahead takes it tomorrow; asked by the right one it is there, and not settled yet."""
+    rail = Rail("2026-11-23 12:00")
+    ahead_ms = 30 * 3_600_000
+    rail.start_ms += ahead_ms
+    payment = name_of(rail.pay())
+    rail.start_ms -= ahead_ms
+    assert rail.status(payment) == "accepted"
