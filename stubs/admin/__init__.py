@@ -6,14 +6,8 @@ calls. Read `place.py` (who may call), then `app.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any
-
-from starlette.applications import Starlette
-
 from stubs.admin.app import DoorGuard as DoorGuard
-from stubs.admin.app import make_admin as make_desk_admin
+from stubs.admin.app import make_admin as make_admin
 from stubs.admin.counts import Counts as Counts
 from stubs.admin.desk import Desk as Desk
 from stubs.admin.place import PREFIX as PREFIX
@@ -24,12 +18,3 @@ from stubs.admin.place import is_admin_call as is_admin_call
 def is_admin(path: str) -> bool:
     """Whether a decoded path is the gateway's own, for a server that is asked in memory."""
     return path == PREFIX or path.startswith(f"{PREFIX}/")
-
-
-def make_admin(desk: Desk | Sequence[str], counts: Counts | None = None) -> Starlette:
-    """The application behind `/__esr`."""
-    if isinstance(desk, Sequence):
-        services = [SimpleNamespace(name=name) for name in desk]
-        bare: Any = SimpleNamespace(services=lambda: services, counts=counts)
-        return make_desk_admin(bare)
-    return make_desk_admin(desk)
