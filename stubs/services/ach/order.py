@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from stubs.service import Asked, BadRequestError, text_of
+from stubs.service import LONGEST_TEXT, Asked, BadRequestError, text_of
 from stubs.services.ach.returns import CONSUMER_CODES, ENTRY_CODES, Direction, Entry
 from switchboard.seeded import mix64, text64
 
@@ -28,6 +28,7 @@ REFERENCE_FIELDS: Final = ("payee", "application", "invoice", "reference")
 class Order:
     """One payment as it was asked for.
 
+    key: the Idempotency-Key, which belongs to its tenant; "" without one.
     amount: as it was sent.   cents: the same in cents, None without one.   payer: the body's, else
     the user's; "" when nobody says.   what: a hash of who pays what to whom.
     fingerprint: the same, None when too little is said to tell two payments apart by it.
@@ -54,15 +55,17 @@ def parse_order(asked: Asked, usual: Direction, *, is_prenote: bool = False) -> 
     fields = asked.json()
     amount = amount_of(fields)
     cents = cents_of(amount)
-    payer = _first_text(fields, PAYER_FIELDS) or asked.header(b"x-esr-user")[:200]
+    payer = _first_text(fields, PAYER_FIELDS) or asked.header(b"x-esr-user")[:LONGEST_TEXT]
     account = text_of(fields.get("account"))
-    identity = "\0".join((payer, text_of(fields.get("routing")), account))
+    tenant = (asked.header(b"x-esr-tenant") or asked.header(b"x-tenant-id"))[:LONGEST_TEXT]
+    key = asked.header(b"idempotency-key")
+    identity = "\0".join((tenant, payer, text_of(fields.get("routing")), account))
     entry = _parse_entry(fields, usual, is_prenote)
     parts = (identity, str(cents), entry.direction, _first_text(fields, REFERENCE_FIELDS))
     what = mix64(asked.seed, text64("\0".join(parts)))
     is_telling = cents is not None and bool(payer or account)
     return Order(
-        key=asked.header(b"idempotency-key"),
+        key=f"{key} of {tenant}" if key and tenant else key,
         amount=amount,
         cents=cents,
         payer=payer,

@@ -51,6 +51,8 @@ class Prenotes:
     def send(self, asked: Asked) -> Answer:
         """POST /prenotes."""
         order = parse_order(asked, self._settings.direction, is_prenote=True)
+        if not order.account:
+            raise BadRequestError("a pre-note needs an account, which it is to find out about")
         if order.cents:
             raise BadRequestError("a pre-note moves no money: leave the amount out, or make it 0")
         now_ms = clamp_ms(asked.epoch_ms)

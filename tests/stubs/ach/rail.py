@@ -58,6 +58,7 @@ class Rail:
         key: str = "",
         user: str = "",
         run: str = "",
+        tenant: str = "",
         payment: str = "",
         query: str = "",
         stale_ms: float = 0.0,
@@ -66,7 +67,8 @@ class Rail:
         if request is None:
             self._next_id += 1
             request = 1_000_000 + self._next_id
-        named = {b"idempotency-key": key, b"x-esr-user": user, b"x-esr-run": run}
+        named = {b"idempotency-key": key, b"x-esr-user": user, b"x-esr-run": run,
+                 b"x-esr-tenant": tenant}  # fmt: skip
         asked = Asked(
             service="ach",
             method="POST",

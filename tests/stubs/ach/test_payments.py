@@ -104,6 +104,15 @@ def test_a_key_of_another_payment_is_refused(other: dict[str, Any]) -> None:
     assert [line["event"] for line in rail.lines] == ["committed", "refused"]
 
 
+def test_a_key_belongs_to_its_tenant() -> None:
+    rail = Rail()
+    one = rail.pay(PAYMENT, key="k", tenant="north")
+    other = rail.pay(PAYMENT, key="k", tenant="south")
+    again = rail.pay(PAYMENT, key="k", tenant="north")
+    assert [each.status for each in (one, other, again)] == [201, 201, 200]
+    assert name_of(one) == name_of(again) != name_of(other)
+
+
 def test_a_key_can_be_in_flight() -> None:
     rail = Rail(key_in_flight_ms=500)
     rail.pay(PAYMENT, key="k", request=1)
@@ -319,6 +328,8 @@ def test_a_prenote_moves_nothing_and_can_be_required() -> None:
     rail = Rail(prenote="required")
     with pytest.raises(BadRequestError, match="moves no money"):
         rail.ask("prenote", {"account": "2", "amount": 1})
+    with pytest.raises(BadRequestError, match="needs an account"):
+        rail.ask("prenote", {"citizen": "C-1"})
     answer = rail.pay(PAYMENT)
     assert (answer.status, said(answer)["title"]) == (422, "Pre-note needed")
 
