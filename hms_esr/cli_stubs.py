@@ -65,6 +65,62 @@ def add_stubs(app: typer.Typer) -> None:
     app.add_typer(chaos_app, name="chaos")
 
 
+@stubs_app.command("serve")
+def stubs_serve(
+    services: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SERVICE]...", help="Names of services (default: all of them)."),
+    ] = None,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where to accept; port 0 is any free one.")
+    ] = "127.0.0.1:8090",
+    definitions: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FOLDER", help="Definitions of one's own; can be repeated."),
+    ] = None,
+    port_each: Annotated[
+        bool, typer.Option("--port-each", help="Give every service a port of its own as well.")
+    ] = False,
+    admin: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Serve the admin API there, and nowhere else."),
+    ] = None,
+    toxiproxy: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Serve the Toxiproxy API there: 127.0.0.1:8474."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything that looks random.")] = 0,
+    chaos: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Faults on cue, from when it starts.")
+    ] = None,
+    latencies: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Latencies that `esr stubs learn` wrote.")
+    ] = None,
+    answers: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Answers learned from a tape, as JSON.")
+    ] = None,
+    allow_callback: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST|NET", help="Where callbacks may go besides this machine."),
+    ] = None,
+    is_list: Annotated[
+        bool, typer.Option("--list", help="Show the services and their routes, and end.")
+    ] = False,
+    json_file: Json = None,
+) -> None:
+    """Stand in for services: print `ready HOST:PORT` and answer until told to stop."""
+    from hms_esr.stubs_command import serve_command
+
+    _exit(
+        lambda: serve_command(
+            services or (), listen=listen, definitions=definitions or (), port_each=port_each,
+            admin=admin, toxiproxy=toxiproxy, seed=seed, chaos=chaos, latencies=latencies,
+            answers=answers, allow_callback=allow_callback or (), is_list=is_list,
+            json_file=json_file,
+        )
+    )  # fmt: skip
+
+
 @stubs_app.command("learn")
 def stubs_learn(
     tape: Annotated[

@@ -26,7 +26,7 @@ from scorecard.payments import PaymentsTruth, compare
 from stubs.clock import Anchor
 from stubs.config import GatewayConfig
 from stubs.faults.mapping import fault_mapping
-from stubs.latency import latency_mapping
+from stubs.latency import latencies_by_place
 from stubs.process import StubProcess
 
 TOUCHES: Final = "touches.rows"
@@ -112,8 +112,7 @@ def _learned(name: str | None, beside: Path) -> dict[str, Any]:
     """Learned latencies by `service METHOD /template`. Raises ScenarioError."""
     if name is None:
         return {}
-    models = load_latencies(_beside(name, beside))
-    return {" ".join(key): latency_mapping(model) for key, model in models.items()}
+    return dict(latencies_by_place(load_latencies(_beside(name, beside))))
 
 
 def _beside(name: str, folder: Path) -> Path:
