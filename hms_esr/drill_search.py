@@ -7,6 +7,7 @@ which plays a run. Read next: `drill_search_command.py`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -18,10 +19,11 @@ from stubs.faults.envelope import ENVELOPE
 from stubs.faults.fault import Fault
 from stubs.faults.parameters import parameters_of
 from stubs.faults.reader import fault_mapping, parse_fault
-from switchboard.fault_reader import FaultReader, nearest
+from switchboard.fault_reader import FaultReader, nearest, shown
 
 MOST_TRIES: Final = 12
 LEAST_TRIES: Final = 3
+LONGEST_NUMBER: Final = 40
 SHARE: Final = 0.05
 """Without a tolerance a twentieth of the stretch between the two ends is precise enough."""
 
@@ -50,16 +52,20 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How a size is written in a fault's mapping: milliseconds with their unit, or a number."""
+    """How a size is written. unit_ms: of one unit of it, where it is a time; a text is then a
+    duration such as 30s.   is_duration: it stands with its unit in the fault's mapping."""
 
     name: str
-    is_duration: bool
-    is_whole: bool
+    unit_ms: float | None = None
+    is_duration: bool = False
+    is_whole: bool = False
 
     def read(self, text: str) -> float:
-        """The number of a text, in ms for durations. Raises ValueError."""
-        if self.is_duration:
-            return parse_ms(text)
+        """The number of a text, in the size's own unit. Raises ValueError."""
+        if self.unit_ms is not None and (self.is_duration or not _is_number(text)):
+            return parse_ms(text) / self.unit_ms
+        if not _is_number(text):
+            raise ValueError(f"{shown(text)} is not a number")
         return float(text)
 
     def write(self, value: float) -> object:
@@ -75,6 +81,13 @@ class Scale:
     def step(self) -> float:
         """Values closer than this are the same when written."""
         return 1.0 if self.is_duration or self.is_whole else 1e-6
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return len(text) <= LONGEST_NUMBER and math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def search_smallest(
@@ -137,7 +150,7 @@ def choose_scale(fault: Fault, name: str) -> Scale:
     if name not in sizes:
         raise DrillError(f"--over {name} is no size of {fault.id}; {nearest(name, sizes)}")
     unit = sizes[name].unit
-    return Scale(name, unit == "duration", unit in _WHOLE_UNITS)
+    return Scale(name, _UNITS_MS.get(unit), unit == "duration", unit in _WHOLE_UNITS)
 
 
 _ENVELOPE_SIZES: Final = frozenset(
@@ -147,6 +160,7 @@ _SIZE_UNITS: Final = frozenset(
     {"ms", "s", "s, recorded", "bytes", "bytes/s", "requests", "deliveries", "share",
      "share, 0 to 1", "–"}
 )  # fmt: skip
+_UNITS_MS: Final = {"duration": 1.0, "ms": 1.0, "s": 1000.0, "s, recorded": 1000.0}
 _WHOLE_UNITS: Final = frozenset({"count", "requests", "bytes", "deliveries"})
 
 

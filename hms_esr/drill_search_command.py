@@ -77,12 +77,12 @@ def run_search(
     end = _read_end("--to", search.end, scale)
     if start == end:
         raise UsageError("--from and --to are the same size, so there is nothing to search")
+    for value in (start, end):
+        resize(drill, fault, scale, value)
     try:
         tolerance = choose_tolerance(search.tolerance, scale, start, end)
     except ValueError as error:
         raise UsageError(f"--tolerance: {error}") from None
-    for value in (start, end):
-        resize(drill, fault, scale, value)
     check_plan(drill, given)
     breaks = _breaker(drill, given, fault, scale, play, console)
     return search_smallest(breaks, start, end, tolerance, search.tries), scale, fault

@@ -182,9 +182,12 @@ def _read_slo(
 def _read_fault(
     given: Mapping[str, object], at: str, ids: Sequence[str], reader: FaultReader
 ) -> str:
-    """The id of a fault; with one fault in the drill it need not be said."""
-    if "fault" not in given and len(ids) == 1:
-        return ids[0]
+    """The id of a fault; with one fault in the drill it need not be said.
+
+    Without any, the timetable is what has to be mended first.
+    """
+    if "fault" not in given and len(ids) <= 1:
+        return ids[0] if ids else ""
     name = reader.text(given, at, "fault")
     if name and ids and name not in ids:
         hint = nearest(name[:80], ids)
