@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from stubs.faults.parameters import header_pairs, text
-from stubs.faults.target import Target, check_route
+from stubs.faults.target import EVERYTHING, Target, check_route
 from switchboard.fault_reader import FaultReader, join, kind_of
-
-WORDS: Final = ("service", "route", "method", "tenant", "header")
 
 
 def parse_target(raw: Mapping[str, object], path: str, reader: FaultReader) -> Target:
@@ -22,16 +20,17 @@ def parse_target(raw: Mapping[str, object], path: str, reader: FaultReader) -> T
         reader.fault(path, 'target is missing: a service such as ach, or "*" for every one')
         return Target()
     value = raw["target"]
-    words = {"service": value} if isinstance(value, str) else value
-    if not isinstance(words, Mapping) or not words:
+    if isinstance(value, str):
+        return Target(_checked(_service, value, at, reader) or EVERYTHING)
+    if not isinstance(value, Mapping) or not value:
         hint = "a service such as ach, or a mapping such as {service: ach, route: POST /payments}"
         reader.fault(at, f"must be {hint}, not {kind_of(value)}")
         return Target()
-    reader.mapping(words, at, WORDS)
+    reader.mapping(value, at, tuple(_READ))
     given = {
-        field: _checked(read, words[word], join(at, word), reader)
+        field: _checked(read, value[word], join(at, word), reader)
         for word, (field, read) in _READ.items()
-        if word in words
+        if word in value
     }
     return Target(**{field: value for field, value in given.items() if value is not None})
 
