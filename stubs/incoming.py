@@ -29,7 +29,8 @@ TOO_SLOW: Final = answer_problem(408, "Too slow", "the request did not come with
 class Incoming:
     """One request.
 
-    refused: what is answered without looking any further.   ahead: what was decided before the body came.
+    refused: what is answered without looking any further.   ahead: what was decided before its
+    body came.
     ready_s: when the last byte of a body that is read slowly would have come, on the loop's clock.
     """
 

@@ -46,6 +46,7 @@ from stubs.reload import LOOK_S, Watch, look_at
 from stubs.service import Service, Surroundings
 from stubs.sleep import PreciseSleep
 from stubs.touches import TouchLog
+from stubs.toxiproxy import Book, make_toxiproxy
 from stubs.transport import StubConnection
 from switchboard.errors import EsrError
 
@@ -83,17 +84,14 @@ class Stage:
         self.listener = self._hold(listen(config.listen))
         services = self._services()
         self.gateway = self._make_gateway(services)
-        self.admin = None if not config.admin else self._hold(listen(config.admin))
         self.ports = {name: self._hold(each) for name, each in self._port_sockets(services)}
+        self._shared = address_of(self.listener)
+        self._addresses = {name: address_of(each) for name, each in self.ports.items()}
+        self.apis = self._open_apis()
 
     def close(self) -> None:
         self.gateway.chaos.stop()
         self._held.close()
-
-    def app_of_admin(self) -> ASGIApp:
-        if self.admin is None:
-            raise AssertionError("asked only where there is an address for it")
-        return DoorGuard(self.gateway.admin, Door(self._token, is_loopback(self.admin)))
 
     async def reload(self) -> dict[str, Any]:
         """Read the definitions again and serve them. Raises EsrError, and changes nothing then."""
@@ -107,6 +105,28 @@ class Stage:
     def _hold(self, listener: socket.socket) -> socket.socket:
         self._held.callback(listener.close)
         return listener
+
+    def _open_apis(self) -> list[tuple[str, socket.socket, ASGIApp]]:
+        """The gateway's own APIs that have an address: name, listener and application."""
+        apis: list[tuple[str, socket.socket, ASGIApp]] = []
+        gateway = self.gateway
+        if self.config.admin:
+            listener = self._hold(listen(self.config.admin))
+            apis.append(("admin", listener, DoorGuard(gateway.admin, self._door(listener))))
+        if self.config.toxiproxy is not None:
+            listener = self._hold(listen(self.config.toxiproxy))
+            book = Book(
+                gateway.chaos, lambda: [each.name for each in gateway.services()], self.address
+            )
+            apis.append(("toxiproxy", listener, make_toxiproxy(book, self._door(listener))))
+        return apis
+
+    def address(self, service: str) -> str:
+        """Where a service answers: at its own port, or where all of them do."""
+        return self._addresses.get(service, self._shared)
+
+    def _door(self, listener: socket.socket) -> Door:
+        return Door(self._token, is_loopback(listener))
 
     def _surroundings(self, name: str) -> Surroundings:
         settings = self.config.settings.get(name, {})
@@ -141,7 +161,7 @@ class Stage:
             chaos = Chaos(config.seed, self.clock, faults, touches)
         except ValueError as error:
             raise EsrError(f"the faults cannot stand together: {error}") from error
-        door = Door(self._token, is_loopback(self.listener)) if config.admin == "" else None
+        door = self._door(self.listener) if config.admin == "" else None
         journal, counts = Journal(config.journal), Counts()
         allow = parse_allow(
             allow_of(config.allow_callbacks), source="`allow_callbacks`", line_of=_no_line
@@ -184,8 +204,7 @@ class _Server(uvicorn.Server):
         super().__init__(_uvicorn_config(gateway, self._make))
         self._stage = stage
         self._ports = Ports(stage.ports, self._make_for, say)
-        self._admin: asyncio.Server | None = None
-        self._is_refusing = asyncio.Lock()
+        self._apis: list[asyncio.Server] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -195,22 +214,16 @@ class _Server(uvicorn.Server):
         await self._ports.open_all()
         for name, address in self._ports.addresses.items():
             say(f"listening {name} {address}")
-        if stage.admin is not None:
-            app = stage.app_of_admin()
-            loop = asyncio.get_running_loop()
-            self._admin = await loop.create_server(
-                lambda: StubConnection(stage.gateway, self.server_state, app=app),
-                sock=stage.admin,
-                backlog=BACKLOG,
-            )
-            say(f"admin {address_of(stage.admin)}")
+        for name, listener, app in stage.apis:
+            await self._open_api(listener, app)
+            say(f"{name} {address_of(listener)}")
         gc.freeze()  # what is here now stays; the collector need not look at it again
         print(f"ready {address_of(stage.listener)}", flush=True)  # noqa: T201
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._ports.close_all()
-        if self._admin is not None:
-            self._admin.close()
+        for api in self._apis:
+            api.close()
         self._stage.gateway.chaos.stop()
         await super().shutdown(sockets)
 
@@ -242,6 +255,14 @@ class _Server(uvicorn.Server):
                 watch, is_due = watch.decide(look_at(folders))
                 if is_due:
                     await self._reload()
+
+    async def _open_api(self, listener: socket.socket, app: ASGIApp) -> None:
+        gateway, state = self._stage.gateway, self.server_state
+        loop = asyncio.get_running_loop()
+        api = await loop.create_server(
+            lambda: StubConnection(gateway, state, app=app), sock=listener, backlog=BACKLOG
+        )
+        self._apis.append(api)
 
     async def _reload(self) -> None:
         try:
