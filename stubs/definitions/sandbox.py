@@ -227,6 +227,8 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         if isinstance(value, str):
             self.work.spend(1 + len(value) // CHARS_A_STEP)
             return value
+        if type(value) is Undefined:  # of a condition without else: nothing, as Jinja2 has it
+            return ""
         if isinstance(value, Undefined):
             value._fail_with_undefined_error()
         if value is not None and not isinstance(value, bool | int | float | dict | list | tuple):

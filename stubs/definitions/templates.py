@@ -114,8 +114,8 @@ class FilledSheet:
             return list(value)
         if isinstance(value, Missing):
             raise BrokenTemplateError(self._fields[number], value.sentence)
-        if isinstance(value, Undefined):
-            raise BrokenTemplateError(self._fields[number], "a condition without else has no value")
+        if type(value) is Undefined:  # of a condition without else
+            return None
         if isinstance(value, Names) and type(value).__str__ is not object.__str__:
             return str(value)
         raise BrokenTemplateError(self._fields[number], "this is no value that can be answered")

@@ -77,7 +77,8 @@ def ask(service: Service, request: Asked | None = None, **more: Any) -> Answer:
 def chosen(service: Service, request: Asked) -> StubRoute:
     at = {id(route): number for number, route in enumerate(service.routes)}
     ordered = sorted(service.routes, key=lambda route: (route.priority, -at[id(route)]))
-    return next(r for r in ordered if r.accepts is None or r.accepts(request))
+    of_method = [route for route in ordered if route.method in (request.method, "ANY")]
+    return next(r for r in of_method if r.accepts is None or r.accepts(request))
 
 
 def body_of(answer: Answer) -> Any:
