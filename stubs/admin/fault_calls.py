@@ -22,7 +22,7 @@ from stubs.faults.mapping import fault_mapping
 from stubs.faults.reader import MAX_FAULTS, parse_fault
 from stubs.faults.spellings import spell_out
 from switchboard.errors import ScenarioError
-from switchboard.fault_reader import FaultReader, join, nearest, shown
+from switchboard.fault_reader import FaultReader, LineOf, join, nearest, shown
 
 MOST_HELD: Final = 1_000
 """In the timetable at a time, over ones included."""
@@ -90,19 +90,25 @@ async def clear_faults(desk: Desk, request: Request) -> Response:
     return reply({"cleared": ids})
 
 
-def read_injected(raw: object, now_ms: float, held: Sequence[Fault]) -> tuple[Fault, ...]:
-    """The faults of a call, one or a list or `{"chaos": [...]}`. Raises CallError with everything
-    that is wrong, also with one that contradicts a fault that is held already."""
+def read_injected(
+    raw: object, now_ms: float, held: Sequence[Fault] = (), *, line_of: LineOf = lambda _: None
+) -> tuple[Fault, ...]:
+    """The faults of a call, one or a list or `{"chaos": [...]}`.
+
+    Raises CallError with everything that is wrong, also with one that contradicts a fault that is
+    held already.
+    """
+    root = ""
     if isinstance(raw, Mapping) and set(raw) == {_WHERE}:
-        raw = raw[_WHERE]
+        raw, root = raw[_WHERE], _WHERE
     items = raw if isinstance(raw, list) else [raw]
     if not items or len(items) > MAX_FAULTS:
         raise CallError(422, "No faults", f"send one fault, or a list of 1 to {MAX_FAULTS:,}")
-    reader = FaultReader(lambda _: None)
+    reader = FaultReader(line_of)
     faults: list[Fault] = []
     where: list[str] = []
     for index, item in enumerate(items):
-        path = f"{_WHERE}[{index}]" if isinstance(raw, list) else ""
+        path = f"{root}[{index}]" if isinstance(raw, list) else root
         taken = {each.id for each in (*held, *faults)}
         fault = _read_one(item, path, reader, taken, max(0.0, now_ms))
         if fault is not None:

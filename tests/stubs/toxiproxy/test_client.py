@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 
 from stubs.faults.chaos import Chaos
 from stubs.gateway import Gateway
@@ -17,6 +13,7 @@ from stubs.learned import LearnedAnswers
 from stubs.service import Answer, Asked, Service, StubRoute
 from stubs.toxiproxy import Book, make_toxiproxy
 from tests.stubs.admin.scripted import ask
+from tests.stubs.admin.serving import serving
 
 
 class ScriptedSleep:
@@ -27,33 +24,6 @@ class ScriptedSleep:
 
     async def __call__(self, wait_s: float) -> None:
         self.waits_s.append(wait_s)
-
-
-class _Server(uvicorn.Server):
-    """Says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = threading.Event()
-        self.port = 0
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        self.port = self.servers[0].sockets[0].getsockname()[1]
-        self.is_up.set()
-
-
-@contextmanager
-def serving(app: Any) -> Iterator[int]:
-    server = _Server(uvicorn.Config(app, port=0, lifespan="off", log_level="critical"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        assert server.is_up.wait(10)
-        yield server.port
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def pay(asked: Asked) -> Answer:
