@@ -184,8 +184,13 @@ class Tally:
 
 
 def is_payment(route: Route) -> bool:
-    """Whether requests of `route` pay: POST to a payments resource of `ach` or an `ach-…`."""
+    """Whether requests of `route` pay: POST to a payments resource of `ach` or an `ach-…`.
+
+    Taking a payment back is none.
+    """
     segments = route.template.lower().split("/")
+    if segments[-1] == "reversal":
+        return False
     is_about_payments = any(segment in ("payment", "payments") for segment in segments)
     is_rail = route.service.partition("-")[0] == PAYMENT_SERVICE
     return is_rail and route.method == "POST" and is_about_payments

@@ -133,6 +133,7 @@ def test_payments_are_posts_to_a_payments_route_of_ach(make_rows: MakeRows) -> N
         (make_route("ach", "GET", "/payments/{id}"), False),
         (make_route("svc", "POST", "/payments"), False),
         (make_route("ach", "POST", "/repayments-plans"), False),
+        (make_route("ach", "POST", "/payments/{id}/reversal"), False),
     ],
     ids=lambda value: value.name if isinstance(value, Route) else "",
 )
