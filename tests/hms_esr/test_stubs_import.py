@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,14 @@ EXAMPLES = Path(__file__).parents[1] / "stubs" / "importers" / "examples"
 
 
 @pytest.fixture(autouse=True)
-def _folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[None]:
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    yield
-    gc.collect()  # what still holds a captured stream must not outlive it
 
 
 def run(file: str, **options: Any) -> int:
-    return run_guarded(lambda: import_command(file, **options))
+    code = run_guarded(lambda: import_command(file, **options))
+    gc.collect()  # what still holds a captured stream must not outlive it
+    return code
 
 
 def written(folder: Path) -> list[str]:

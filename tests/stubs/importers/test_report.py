@@ -13,14 +13,19 @@ def test_an_item_is_kept_until_something_else_is_said() -> None:
     for item in (near, near, refused):
         item.approximate("a")
     refused.refuse("b")
-    assert [each.outcome for each in (kept, near, refused)] == ["kept", "approximated", "refused"]
+    outcomes = [item.outcome for item in report.items]
+    assert outcomes == ["kept", "approximated", "refused"]
     assert [each.notes for each in (kept, near, refused)] == [[], ["a"], ["b"]]
+
+
+def refuse(why: str) -> None:
+    raise NotTakenError(why)
 
 
 def test_an_error_refuses_its_item_and_no_other() -> None:
     report = LossReport("a.json", "har")
     with report.taking("entries[0]"):
-        raise NotTakenError("too odd")
+        refuse("too odd")
     with report.taking("entries[1]"):
         pass
     assert report.totals == {"kept": 1, "approximated": 0, "refused": 1}
