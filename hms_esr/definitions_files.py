@@ -18,10 +18,10 @@ from scenarios.plain_files import read_plain
 from scenarios.yaml_lines import MAX_CHARS, load_yaml
 from stubs.definitions.reader import Logic, parse_definition
 from stubs.reload import definition_files
-from stubs.serve import SurroundingsOf
 from stubs.service import Service
 from stubs.services import all_services
 from stubs.services.ach import make_ach
+from stubs.stage import SurroundingsOf
 from switchboard.errors import EsrError, Fault, ScenarioError
 
 BUNDLED = Path(stubs.services.__file__).parent

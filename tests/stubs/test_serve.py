@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stubs.listening import listen, parse_listen
-from stubs.serve import load_answers
+from stubs.stage import load_answers
 from switchboard.errors import EsrError
 
 
