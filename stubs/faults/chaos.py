@@ -64,6 +64,7 @@ class Chaos:
         self._entries: dict[str, _Entry] = {}
         self._order: list[_Entry] = []
         self._windows = Windows(())
+        self._edges: list[float] = []
         self._changes = Changes(clock, self._next_ms)
         for fault in faults:
             self._admit(fault, self._entries.values())
@@ -235,7 +236,7 @@ class Chaos:
         return any(
             entry is not None
             and entry.fault.kind.hold == course.hold
-            and now_ms < entry.fault.ends_ms
+            and now_ms < entry.fault.lifts_ms
             for entry in held
         )
 
@@ -256,8 +257,9 @@ class Chaos:
     def _rebuild(self) -> None:
         self._order = sorted(self._entries.values(), key=lambda entry: strength(entry.fault))
         self._windows = Windows((each.fault.at_ms, each.fault.ends_ms) for each in self._order)
+        faults = [entry.fault for entry in self._order]
+        self._edges = sorted({edge for f in faults for edge in (f.at_ms, f.lifts_ms, f.ends_ms)})
 
     def _next_ms(self, now_ms: float) -> float:
-        edges = sorted({edge for e in self._order for edge in (e.fault.at_ms, e.fault.ends_ms)})
-        at = bisect_right(edges, now_ms)
-        return edges[at] if at < len(edges) else math.inf
+        at = bisect_right(self._edges, now_ms)
+        return self._edges[at] if at < len(self._edges) else math.inf

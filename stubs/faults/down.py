@@ -69,6 +69,9 @@ class Down(FaultKind):
     def span_ms(self, for_ms: float) -> float:
         return self._up_ms(for_ms) + (COLD_MS if self.cold_start_ms else 0.0)
 
+    def grip_ms(self, for_ms: float) -> float:
+        return self._up_ms(for_ms)
+
     def _up_ms(self, for_ms: float) -> float:
         """How long after its beginning it is up again."""
         if self.restart_after_s is None:

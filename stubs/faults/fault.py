@@ -71,9 +71,12 @@ class Fault:
     @cached_property
     def ends_ms(self) -> float:
         """When its last effect is over; infinite when it ends with the run."""
-        for_ms = math.inf if self.for_ms is None else self.for_ms
-        ttl_ms = math.inf if self.ttl_ms is None else self.ttl_ms
-        return self.at_ms + min(self.kind.span_ms(for_ms), ttl_ms)
+        return self.at_ms + min(self.kind.span_ms(self._for_ms), self._ttl_ms)
+
+    @cached_property
+    def lifts_ms(self) -> float:
+        """When it lets go of the requests that it holds, and ports are open again."""
+        return self.at_ms + min(self.kind.grip_ms(self._for_ms), self._ttl_ms)
 
     @property
     def is_counting(self) -> bool:
@@ -118,10 +121,17 @@ class Fault:
 
     def draw(self, seed: int, ask: FaultAsk) -> Draw:
         """What its kind is told of the request. A retry draws again."""
-        for_ms = math.inf if self.for_ms is None else self.for_ms
         run = seed if self.seed is None else self.seed
         since_ms = ask.at_ms - self.at_ms
-        return Draw(run, ask.request_id, self.key, ask.attempt, since_ms, for_ms)
+        return Draw(run, ask.request_id, self.key, ask.attempt, since_ms, self._for_ms)
+
+    @property
+    def _for_ms(self) -> float:
+        return math.inf if self.for_ms is None else self.for_ms
+
+    @property
+    def _ttl_ms(self) -> float:
+        return math.inf if self.ttl_ms is None else self.ttl_ms
 
     def is_drawn(self, draw: Draw, at_ms: float) -> bool:
         """Whether it is this request's lot."""

@@ -7,12 +7,12 @@ Read next: `hang.py`, a short one; docs/add-a-fault.md.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from stubs.faults.ask import FaultAsk
 from stubs.faults.course import Course, Cut, Hold
-from switchboard.seeded import unit
+from switchboard.seeded import mix64, unit
 
 TOUCH_DRAW: Final = 0
 """Decides whether a fault touches a request; kinds draw with other numbers."""
@@ -34,10 +34,17 @@ class Draw:
     attempt: int
     since_ms: float = 0.0
     for_ms: float = float("inf")
+    _mixed: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def unit(self, number: int) -> float:
-        """A draw in [0, 1), equal for the same request, attempt, fault and number."""
-        return unit(self.seed, self.request_id, self.key, self.attempt, number)
+        """A draw in [0, 1), equal for the same request, attempt, fault and number.
+
+        It is `unit(seed, request_id, key, attempt, number)`, whose hash takes its parts one after
+        the other, so that only the last step is left for a second draw.
+        """
+        if self._mixed is None:
+            self._mixed = mix64(self.seed, self.request_id, self.key, self.attempt)
+        return unit(self._mixed ^ number)
 
 
 class FaultKind(ABC):
@@ -70,6 +77,10 @@ class FaultKind(ABC):
     def span_ms(self, for_ms: float) -> float:
         """How long it has any effect when it is declared to last for so long (maybe infinite)."""
         return for_ms
+
+    def grip_ms(self, for_ms: float) -> float:
+        """How long it holds requests and refuses connections; what is left has milder effects."""
+        return self.span_ms(for_ms)
 
 
 def is_decided(course: Course) -> bool:

@@ -291,6 +291,20 @@ async def test_a_hold_is_lifted(kind: Any, how: str) -> None:
     assert lifted == ["lifted"]
 
 
+async def test_a_service_that_is_up_again_lets_go_before_it_is_warm() -> None:
+    clock = ManualClock(MINUTE)
+    kind = Down(mode="blackhole", restart_after_s=5.0, cold_start_ms=100.0)
+    chaos = Chaos(1, clock, [a_fault(kind=kind)])
+    course, lifted = await a_held_course(chaos)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(note_lifted(chaos, course, lifted))
+        await settle()
+        assert lifted == []
+        clock.put(MINUTE + 5_000)
+        chaos.retime()
+    assert not chaos.is_quiet
+
+
 async def test_after_a_stop_nobody_waits() -> None:
     chaos = Chaos(1, ManualClock(MINUTE), [a_fault(kind=Hang())])
     course, _ = await a_held_course(chaos)

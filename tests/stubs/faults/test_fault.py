@@ -4,11 +4,15 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stubs.faults.down import COLD_MS, Down
 from stubs.faults.error import Error
 from stubs.faults.fault import Fault
+from stubs.faults.kind import Draw
 from stubs.faults.quota import Quota
+from switchboard.seeded import unit
 from tests.stubs.faults.examples import an_ask
 
 MINUTE = 60_000.0
@@ -90,6 +94,21 @@ def test_a_seed_of_its_own_wins_over_the_runs() -> None:
 
     assert draws(a_fault(seed=3), 1) == draws(a_fault(seed=3), 2) == draws(a_fault(), 3)
     assert draws(a_fault(), 1) != draws(a_fault(), 2)
+
+
+@given(
+    st.integers(-(1 << 70), 1 << 70),
+    st.integers(0, (1 << 64) - 1),
+    st.integers(0, (1 << 64) - 1),
+    st.integers(0, 300),
+    st.lists(st.integers(0, 100), min_size=1, max_size=3),
+)
+def test_a_draw_is_the_hash_of_what_it_is_about(
+    seed: int, request_id: int, key: int, attempt: int, numbers: list[int]
+) -> None:
+    draw = Draw(seed, request_id, key, attempt)
+    wanted = [unit(seed, request_id, key, attempt, number) for number in numbers]
+    assert [draw.unit(number) for number in numbers] == wanted
 
 
 def test_another_fault_draws_otherwise() -> None:
