@@ -148,10 +148,9 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
             raise SecurityError("this cannot be called")
         kwargs.pop("_loop_vars", None)
         kwargs.pop("_block_vars", None)
-        if isinstance(owner, str):
-            self.work.weigh(owner)
-        else:
-            self.work.spend(1)
+        for each in (owner, *args) if isinstance(owner, str) else args:
+            self.work.weigh(each)
+        self.work.spend(1)
         return obj(*args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
