@@ -15,7 +15,7 @@ class ClockSkew(FaultKind):
     """Times in the service's answers (Date, tokens) are off. Several skews add up."""
 
     NAME = "clock_skew"
-    RANK = 78
+    RANK = 80
     CLASHES = False
     APPROXIMATED = "Only what an answer says is off; the stub itself keeps the right time."
 
