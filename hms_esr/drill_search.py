@@ -24,8 +24,8 @@ from switchboard.fault_reader import FaultReader, nearest, shown
 MOST_TRIES: Final = 12
 LEAST_TRIES: Final = 3
 LONGEST_NUMBER: Final = 40
-SHARE: Final = 0.05
-"""Without a tolerance a twentieth of the stretch between the two ends is precise enough."""
+SHARE: Final = 1 / 32
+"""Without a tolerance this share of the stretch between the two ends is precise enough."""
 
 Breaks = Callable[[float], str | None]
 """Plays a run with that size; why it broke, or None when everything held."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -28,6 +28,7 @@ from hms_esr.drill_search import (
 from hms_esr.exits import PASS
 from hms_esr.options import RunOptions
 from hms_esr.preparation import UsageError
+from hms_esr.voice import Voice
 from scenarios.drill import Drill
 from stubs.faults.fault import Fault
 
@@ -59,7 +60,9 @@ def drill_search_command(
     """Find the smallest fault that breaks the drill's objectives or its hypothesis."""
     out = Output(json_file)
     drill, given = load_drill(options, here())
-    found, scale, fault = run_search(drill, given, search, player(out.console), out.console)
+    # What each run has to say for itself is in its folder; here each is one line.
+    silent = Console(file=cast(TextIO, Voice(None)))
+    found, scale, fault = run_search(drill, given, search, player(silent), out.console)
     print_search(out.console, drill, fault, scale, found)
     out.write(search_json(drill, fault, scale, found))
     return PASS

@@ -144,7 +144,7 @@ def test_how_precise_a_search_is() -> None:
     lasting = Scale("for", 1, is_duration=True)
     share = Scale("probability")
     assert choose_tolerance("5s", lasting, 0, 100_000) == 5_000
-    assert choose_tolerance(None, lasting, 0, 100_000) == 5_000
+    assert choose_tolerance(None, lasting, 0, 64_000) == 2_000
     assert choose_tolerance("0.01", share, 0, 1) == 0.01
     assert choose_tolerance("0", share, 0, 1) == 1e-6
 
