@@ -59,9 +59,11 @@ class Expectation:
     """Which calls are meant, and how many of them there should be. `most` None: any number.
 
     scope: what is not looked at at all.   json: a value that the body's must include.
+    parts: the filters one by one, to say which of them a call does not pass.
     """
 
     filters: Filters
+    parts: tuple[tuple[str, Filters], ...]
     scope: Filters
     query: Mapping[str, TextCheck]
     headers: Mapping[str, TextCheck]
@@ -101,6 +103,7 @@ def parse_expectation(raw: object, *, source: str = "the expectation") -> Expect
         reader.fault("json", f"must nest at most {_DEEPEST} levels")
     expectation = Expectation(
         filters,
+        _parts_of(filters),
         scope,
         _checks(reader, top, "query"),
         {name.lower(): each for name, each in _checks(reader, top, "headers").items()},
@@ -112,6 +115,18 @@ def parse_expectation(raw: object, *, source: str = "the expectation") -> Expect
     if reader.faults:
         raise RuleError(source, reader.faults)
     return expectation
+
+
+def _parts_of(filters: Filters) -> tuple[tuple[str, Filters], ...]:
+    parts = (
+        ("service", Filters(service=filters.service)),
+        ("method", Filters(method=filters.method)),
+        ("route", Filters(route=filters.route)),
+        ("path", Filters(path=filters.path)),
+        ("status", Filters(status=filters.status)),
+        ("fault", Filters(fault=filters.fault)),
+    )
+    return tuple((name, part) for name, part in parts if getattr(filters, name))
 
 
 def _bounds(reader: FaultReader, top: Mapping[str, object]) -> tuple[int, int | None]:

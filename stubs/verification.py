@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from stubs.expectation import Expectation
-from stubs.journal import BODY_BYTES, CALLBACK_ROUTE, Entry, Filters
+from stubs.journal import BODY_BYTES, CALLBACK_ROUTE, Entry
 from stubs.masking import entry_mapping
 
 EXAMPLES: Final = 5
@@ -81,10 +81,8 @@ def verify(entries: Iterable[Entry], expected: Expectation, forgotten: int = 0) 
 
 def differences(entry: Entry, expected: Expectation) -> Iterator[str]:
     """What of an entry is not as expected, one short text each; nothing when it fits."""
-    filters = expected.filters
-    for name in ("service", "method", "route", "path", "status", "fault"):
-        wanted = getattr(filters, name)
-        if wanted and not Filters(**{name: wanted}).takes(entry):
+    for name, filters in expected.parts:
+        if not filters.takes(entry):
             yield f"{name} is {_actual(entry, name)}"
     query = dict(parse_qsl(entry.query, keep_blank_values=True))
     for name, check in expected.query.items():

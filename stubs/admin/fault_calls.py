@@ -132,7 +132,8 @@ def _read_one(
         return None
     at = spelled.get("at", "now")
     if not isinstance(at, str) or not (at == "now" or at.startswith("+")):
-        return parse_fault(spelled, path, reader, taken)
+        fault = parse_fault(spelled, path, reader, taken)
+        return None if fault is None else replace(fault, at_ms=max(fault.at_ms, now_ms))
     later_ms = 0.0
     if at != "now":
         later_ms = reader.checked(join(path, "at"), at[1:], parse_ms) or 0.0

@@ -14,7 +14,7 @@ from stubs.service import Service, Store
 from switchboard.fault_reader import nearest, shown
 
 SHOWN: Final = 100
-MOST_SHOWN: Final = 10_000
+MOST_SHOWN: Final = 1_000
 
 T = TypeVar("T")
 

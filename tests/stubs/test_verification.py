@@ -174,7 +174,7 @@ def test_an_expectation_that_nests_too_deep_is_refused() -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=2), inside),
-    max_leaves=8,
+    max_leaves=5,
 )
 
 

@@ -126,7 +126,7 @@ async def test_state_is_shown_up_to_a_limit() -> None:
         ("PUT", "/state/act/application/a", 7, 422, "must be text"),
         ("DELETE", "/state/act/sessions/s-9", None, 404, "no entry s-9"),
         ("DELETE", "/state/act/application/a", None, 409, "emptied as a whole"),
-        ("GET", "/state?limit=99999", None, 422, "0 to 10,000"),
+        ("GET", "/state?limit=99999", None, 422, "0 to 1,000"),
         ("GET", "/state?service=act", None, 422, "no ?service="),
         ("DELETE", "/state?store=x", None, 422, "takes none"),
     ],
