@@ -1,0 +1,192 @@
+"""The bundled drills end to end, at a speed at which twenty recorded minutes take a few seconds.
+
+Five of them share one run as their steady state, which is also how a person would compare several
+drills; the sixth has stubs of its own, and plays both runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from hms_esr.exits import PASS, SLO_FAILED, USAGE
+from scenarios.drill_loader import BUNDLED_DRILLS
+from tests.integration.esr import Ran, esr
+
+SPEED = "480x"
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module", name="place")
+def place_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("drills")
+
+
+@pytest.fixture(scope="module", name="baseline")
+def baseline_fixture(place: Path) -> str:
+    """The run id of a steady state."""
+    ran = esr(
+        place, "replay", "stimulus_2020", "--users", "600", "--duration", "20m", "--seed", "7",
+        "--speed", SPEED, "--json", "-",
+    )  # fmt: skip
+    assert ran.code == PASS, ran.err
+    return str(ran.json["run_id"])
+
+
+def drill(place: Path, name: str, code: int, *more: str, speed: str = SPEED) -> dict[str, Any]:
+    """The report of a drill that must end with that exit code."""
+    ran = esr(place, "drill", "run", name, "--speed", speed, "--json", "report.json", *more)
+    assert ran.code == code, ran.out + ran.err
+    report: dict[str, Any] = orjson.loads((place / "report.json").read_bytes())
+    check_sums(report)
+    return report
+
+
+def check_sums(report: dict[str, Any]) -> None:
+    """Every failed request is listed once, and what is put down to faults and not adds up."""
+    failed, blame = report["failed_requests"], report["blame"]
+    ids = [request["id"] for request in failed]
+    assert ids == sorted(set(ids))
+    assert blame["failed"] == len(failed) == report["scorecard"]["requests"]["failed"]
+    assert blame["by_faults"] == sum(bool(request["faults"]) for request in failed)
+    assert blame["failed"] == blame["by_faults"] + blame["unexplained"]["count"]
+    for miss in blame["misses"]:
+        parts = [*miss["by_fault"].values(), miss["anyway"], miss["unexplained"]]
+        assert sum(part["share"] for part in parts) == pytest.approx(1, abs=1e-4)
+
+
+def cost_of(report: dict[str, Any]) -> dict[str, Any]:
+    (cost,) = report["blame"]["faults"]
+    return dict(cost)
+
+
+def blamed_share(report: dict[str, Any], name: str) -> float:
+    """The share of a miss that is the doing of the drill's only fault."""
+    (miss,) = {
+        miss["name"]: miss for miss in report["blame"]["misses"] if miss["name"] == name
+    }.values()
+    (share,) = miss["by_fault"].values()
+    return float(share["share"])
+
+
+def failed_by(report: dict[str, Any], route: str) -> list[int]:
+    return [
+        each["id"]
+        for each in report["failed_requests"]
+        if each["faults"] and route in each["route"]
+    ]
+
+
+def test_ach_outage_stays_where_it_belongs(place: Path, baseline: str) -> None:
+    report = drill(place, "ach_outage", PASS, "--baseline", baseline)
+    cost = cost_of(report)
+    assert cost["touched"] == cost["failed"] == len(failed_by(report, "ach-payments POST"))
+    assert blamed_share(report, "error_pct") > 0.95
+    assert report["detections"][0]["after_s"] <= 60
+    assert report["recovery"][0]["recovered_after_s"] <= 60
+    assert report["scorecard"]["double_charges"] == report["scorecard"]["lost_payments"] == 0
+    assert report["baseline"]["run_id"] == baseline
+
+    # Whose requests fail depends neither on the speed nor on who sent them.
+    again = drill(place, "ach_outage", PASS, "--workers", "2", "--no-baseline", speed="300x")
+    assert again["failed_requests"] == report["failed_requests"]
+
+
+def test_slow_svc_breaks_a_promise_and_no_request(place: Path, baseline: str) -> None:
+    report = drill(place, "slow_svc", SLO_FAILED, "--baseline", baseline)
+    cost = cost_of(report)
+    assert (cost["failed"], cost["slowed"]) == (0, cost["touched"])
+    assert cost["added_ms"]["mean"] > 1000
+    assert cost["held"] > 0
+    assert blamed_share(report, "p95_ms") > 0.9
+    assert report["detections"][0]["ok"]
+
+
+def test_ghost_commits_are_caught_by_the_ledger(place: Path, baseline: str) -> None:
+    report = drill(place, "ghost_commits", SLO_FAILED, "--baseline", baseline)
+    assert report["scorecard"]["double_charges"] > 10
+    assert blamed_share(report, "double_charges") == 1
+    assert cost_of(report)["recovered_by_retry"] > 10
+
+    # One word more, and the rail knows the payment again.
+    text = (BUNDLED_DRILLS / "ghost_commits.yml").read_text()
+    (place / "with_key.yml").write_text(text.replace("key: drop", "key: keep"))
+    kept = drill(place, "./with_key.yml", PASS, "--baseline", baseline)
+    assert kept["scorecard"]["double_charges"] == 0
+    assert cost_of(kept)["recovered_by_retry"] > 10
+
+
+def test_dns_failure_is_over_with_the_name(place: Path, baseline: str) -> None:
+    report = drill(place, "dns_failure", PASS, "--baseline", baseline)
+    cost = cost_of(report)
+    assert cost["touched"] == cost["failed"] == len(failed_by(report, "act-applications"))
+    assert all(check["ok"] for check in report["hypothesis"]["after"])
+    assert report["recovery"][0]["ok"]
+
+
+def test_quota_exhaustion_turns_away_the_end_of_each_minute(place: Path, baseline: str) -> None:
+    report = drill(place, "quota_exhaustion", PASS, "--baseline", baseline)
+    refused = [each for each in report["failed_requests"] if each["faults"]]
+    assert {each["status"] for each in refused} == {429}
+    assert cost_of(report)["failed"] == len(refused) > 20
+    assert failed_by(report, "ach-payments") == []
+
+
+def test_thundering_herd_comes_back_cold(place: Path) -> None:
+    report = drill(place, "thundering_herd", SLO_FAILED)
+    cost = cost_of(report)
+    assert cost["recovered_by_retry"] > cost["failed"] > 0
+    assert blamed_share(report, "error_pct") == 1
+    assert blamed_share(report, "p95_ms") > 0.9
+    assert report["hypothesis"]["before"][0]["ok"]
+
+
+def test_a_hypothesis_that_fails_before_injects_nothing(place: Path, baseline: str) -> None:
+    text = (BUNDLED_DRILLS / "ach_outage.yml").read_text()
+    (place / "hopeless.yml").write_text(text.replace("p95_ms: 1500", "p95_ms: 1"))
+    ran = run_raw(place, "./hopeless.yml", "--baseline", baseline, "--json", "-")
+    assert ran.code == USAGE
+    assert "nothing was injected" in ran.json["reasons"][0]
+    assert (ran.json["verdict"], ran.json["scorecard"]) == (None, None)
+
+
+def test_a_baseline_of_another_run_is_refused(place: Path, baseline: str) -> None:
+    ran = run_raw(place, "ach_outage", "--baseline", baseline, "--seed", "8")
+    assert ran.code == USAGE
+    assert f"--baseline {baseline} is another run: its " in ran.err
+
+
+def test_a_fault_after_the_end_is_told_before_anything_is_sent(place: Path) -> None:
+    ran = run_raw(place, "ach_outage", "--duration", "5m")
+    assert ran.code == USAGE
+    assert "the fault ach-down begins at 10m, and the run is over after" in ran.err
+
+
+def test_a_search_finds_the_edge(place: Path) -> None:
+    ran = esr(
+        place, "drill", "search", "ach_outage", "--speed", "1200x", "--users", "100", "--duration",
+        "12m", "--from", "1s", "--to", "60s", "--tries", "3", "--json", "search.json",
+    )  # fmt: skip
+    assert ran.code == PASS, ran.err
+    found = orjson.loads((place / "search.json").read_bytes())
+    assert (found["drill"], found["fault"], found["over"]) == ("ach_outage", "ach-down", "for")
+    assert [tried["broke"] for tried in found["tries"][:2]] == [False, True]
+    assert len(found["tries"]) == 3
+    assert "a bigger fault does at least as much harm" in ran.out
+
+
+def test_the_bundled_drills_are_listed(place: Path) -> None:
+    ran = esr(place, "drill", "list", "--json", "-")
+    assert ran.code == PASS
+    assert {each["id"] for each in ran.json["drills"]} >= {
+        "ach_outage", "slow_svc", "ghost_commits", "dns_failure", "thundering_herd",
+        "quota_exhaustion",
+    }  # fmt: skip
+
+
+def run_raw(place: Path, name: str, *more: str) -> Ran:
+    return esr(place, "drill", "run", name, "--speed", SPEED, *more)
