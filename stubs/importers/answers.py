@@ -99,16 +99,20 @@ def build_answer(
 ) -> dict[str, Any]:
     """An `answer:` mapping. body: what `text_body` and its sisters made."""
     kept, content_type = build_headers(headers, item, convert)
+    content_type = content_type or body.get("content_type", "")
     answer: dict[str, Any] = {"status": status}
-    if content_type and body and not ("json" in body and content_type == "application/json"):
+    if content_type and status not in (204, 304) and not _goes_without(content_type, body):
         answer["content_type"] = content_type
-    elif "content_type" in body:
-        answer["content_type"] = body["content_type"]
     if kept:
         answer["headers"] = kept
     if status not in (204, 304):
         answer |= {key: value for key, value in body.items() if key != "content_type"}
     return answer
+
+
+def _goes_without(content_type: str, body: Mapping[str, Any]) -> bool:
+    """Whether it is what such a body is taken for anyway."""
+    return content_type == "application/json" and ("json" in body or not body)
 
 
 def build_headers(pairs: Pairs, item: Item, convert: Convert) -> tuple[dict[str, Any], str]:
@@ -120,7 +124,7 @@ def build_headers(pairs: Pairs, item: Item, convert: Convert) -> tuple[dict[str,
         if low in _FRAMING:
             continue
         if low == "content-type":
-            content_type = value if is_value(value) else ""
+            content_type = convert(value) if is_value(value) else ""
         elif low == "set-cookie":
             cookie = _safe_cookie(value, item)
             if cookie and len(kept.setdefault(low, [])) < MAX_COOKIES:

@@ -104,12 +104,5 @@ def _shown(part: str, match: TextMatch) -> Any:
 
 
 def _body_operators(match: TextMatch) -> dict[str, Any]:
-    """A body has fewer operators than other texts; the pattern says the rest."""
-    known = {"contains", "matches"}
-    if set(match.operators) <= known:
-        return dict(match.operators)
-    if "absent" in match.operators:
-        if match.operators["absent"] is True:
-            return {"matches": r"\s*"}
-        return {"matches": r"(?s:.+)"}
-    return {"matches": match.pattern}
+    """An empty body is none."""
+    return {"absent": True} if match.operators == {"equals": ""} else dict(match.operators)

@@ -166,7 +166,7 @@ def read_lognormal(raw: Mapping[str, Any], item: Item) -> Latency:
 
 def _transitions(response: Mapping[str, Any]) -> dict[str, str]:
     sets = {
-        choose_key(key): scalar_text(value, f"the state {shown(key)}")
+        choose_key(key): escape_text(scalar_text(value, f"the state {shown(key)}"))
         for key, value in mapping_in(response, "transitionsState").items()
     }
     for key in list_in(response, "removesState"):

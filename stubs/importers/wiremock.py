@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from stubs.importers.answers import escape_text
 from stubs.importers.definition import Drafts, Imported, choose_key
 from stubs.importers.fault_list import FaultList
 from stubs.importers.fields import mapping_of, refuse_unknown, text_in, whole_in
@@ -86,5 +87,5 @@ def _read_scenario(raw: Mapping[str, Any], route: dict[str, Any], item: Item) ->
         required = text_in(raw, "requiredScenarioState")
         route.setdefault("when", {})["state"] = {machine: required}
     if raw.get("newScenarioState") is not None:
-        route["sets"] = {machine: text_in(raw, "newScenarioState")}
+        route["sets"] = {machine: escape_text(text_in(raw, "newScenarioState"))}
     return machine
