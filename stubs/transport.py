@@ -11,10 +11,8 @@ Floor 1. Read next: `wire_plan.py`, which decides what is written and when, and 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
 from collections.abc import Coroutine, Iterator
-from struct import Struct
 from typing import Any, Final, cast
 
 import httptools
@@ -40,7 +38,8 @@ from stubs.incoming import (
 )
 from stubs.service import Answer
 from stubs.slow_reader import SlowReader
-from stubs.wire_plan import Pause, Say, Step, wire_steps
+from stubs.wire_plan import Step, wire_steps
+from stubs.wire_player import FullFlag, WirePlayer, is_gone, peer_of, reset
 
 MOST_WAITING: Final = 64
 """Requests on one connection that may wait for those before them; then nobody listens to it."""
@@ -51,19 +50,10 @@ REQUEST_S: Final = 60.0
 KEEP_ALIVE_S: Final = 3600.0
 """Longer than any run: a connection must not be closed just as a request is due."""
 
-_NO_LINGER: Final = Struct("ii").pack(1, 0)
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_TCP_INFO: Final = getattr(socket, "TCP_INFO", 11)
-_TCP_CLOSED, _TCP_CLOSE_WAIT = 7, 8
 _UNMADE: Final = asyncio.Transport()
 _GONE: Final = "gone"
 """How the journal calls an answer that nobody was there to hear."""
-
-
-class _Said:
-    """How much of an answer was written."""
-
-    bytes = 0
 
 
 class StubConnection(asyncio.Protocol):
@@ -93,7 +83,7 @@ class StubConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._turn: Turn | None = None
         self._is_on_wire = False
-        self._writable: asyncio.Event | None = None
+        self._full = FullFlag()
         self._reader: SlowReader | None = None
         self._is_reading = True
         self._is_deaf = False
@@ -132,12 +122,10 @@ class StubConnection(asyncio.Protocol):
         return self._task is not None and not self._is_on_hold
 
     def pause_writing(self) -> None:
-        self._writable = self._writable or asyncio.Event()
+        self._full.set()
 
     def resume_writing(self) -> None:
-        writable, self._writable = self._writable, None
-        if writable is not None:
-            writable.set()
+        if self._full.clear():
             self._go_on()
 
     def data_received(self, data: bytes) -> None:
@@ -218,7 +206,7 @@ class StubConnection(asyncio.Protocol):
 
     @property
     def _is_busy(self) -> bool:
-        return self._task is not None or self._writable is not None or self._is_closing
+        return self._task is not None or self._full.is_set or self._is_closing
 
     @property
     def _is_on_hold(self) -> bool:
@@ -295,7 +283,7 @@ class StubConnection(asyncio.Protocol):
         gateway = self._gateway
         app = self._app
         if app is None and incoming.path.startswith(PREFIX):
-            app = gateway.admin_for(incoming, self._peer)
+            app = gateway.admin_for(incoming, peer_of(self._transport))
         if app is not None:
             self._start(self._pass_on(app, incoming))
             return
@@ -366,7 +354,7 @@ class StubConnection(asyncio.Protocol):
     async def _carry_out(self, turn: Turn, incoming: Incoming, answer: Answer) -> None:
         """The wire's part of a course."""
         course, hold = turn.course, turn.course.hold
-        said = _Said()
+        player = WirePlayer(self._transport, self._full, self._gateway.sleep)
         ending = _GONE
         try:
             if hold is not None:
@@ -376,10 +364,10 @@ class StubConnection(asyncio.Protocol):
                 self._end(hold.then)
                 ending = ENDINGS[hold.then]
             else:
-                await self._play(self._script(turn, incoming, answer), said)
+                self._end(await player.play(self._script(turn, incoming, answer)))
                 ending = "answered" if course.cut is None else ENDINGS[course.cut.how]
         finally:  # also when the caller has gone, which cancels this
-            is_read = said.bytes > 0 and course.garble not in ("garbage", "headers")
+            is_read = player.said_bytes > 0 and course.garble not in ("garbage", "headers")
             is_delivered = ending == "answered" and course.garble is None
             self._gateway.settle(turn, answer.status if is_read else 0, ending, is_delivered)
 
@@ -395,33 +383,9 @@ class StubConnection(asyncio.Protocol):
         else:
             await self._gateway.sleep(hold.for_s)
 
-    async def _play(self, steps: Iterator[Step], said: _Said) -> None:
-        """The script of an answer, each slice only when the caller has taken the one before."""
-        self._transport.set_write_buffer_limits(high=0)
-        due_s = self._loop.time()
-        for step in steps:
-            if isinstance(step, Say):
-                self._transport.write(step.data)
-                said.bytes += len(step.data)
-                await self._wait_written()
-            elif isinstance(step, Pause):
-                due_s = max(due_s + step.for_s, self._loop.time())
-                await self._gateway.sleep(due_s - self._loop.time())
-            else:
-                self._transport.set_write_buffer_limits()
-                self._end(step.how)
-
-    async def _wait_written(self) -> None:
-        """Until the kernel has everything."""
-        while self._transport.get_write_buffer_size() and not self._transport.is_closing():
-            if self._writable is not None:
-                await self._writable.wait()
-            else:  # the loop writes at the end of its round
-                await asyncio.sleep(0)
-
     async def _pass_on(self, app: ASGIApp, incoming: Incoming) -> None:
         """To an application of the gateway's own, such as the admin API."""
-        answer = await run_asgi(app, incoming, self._peer)
+        answer = await run_asgi(app, incoming, peer_of(self._transport))
         is_head = incoming.method == "HEAD"
         keeps_alive = incoming.keeps_alive and not self._is_ending
         if not self._transport.is_closing():
@@ -452,10 +416,7 @@ class StubConnection(asyncio.Protocol):
     def reset(self) -> None:
         """End it with a reset, whatever is still to be sent."""
         self._is_closing = True
-        if not self._transport.is_closing():
-            end = self._transport.get_extra_info("socket")
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self._transport.abort()
+        reset(self._transport)
 
     def cut(self, cut: Cut) -> None:
         """A fault ends connections that were there before it."""
@@ -470,7 +431,7 @@ class StubConnection(asyncio.Protocol):
 
     def check(self, now_s: float) -> None:
         """Look after a connection on which nothing happens."""
-        if not self._is_reading and self._is_gone():
+        if not self._is_reading and is_gone(self._transport, counts_half=self._is_on_hold):
             self._transport.abort()
         elif self._task is None and not self._is_closing:
             idle_s = now_s - self._moved_s
@@ -479,17 +440,10 @@ class StubConnection(asyncio.Protocol):
             elif idle_s > KEEP_ALIVE_S:
                 self._close()
 
-    def _is_gone(self) -> bool:
-        """Whether the caller has left while nobody listened to it, as only the kernel knows."""
-        try:
-            end = self._transport.get_extra_info("socket")
-            state: int = end.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 1)[0]
-        except (OSError, AttributeError):
-            return True
-        return state == _TCP_CLOSED or (state == _TCP_CLOSE_WAIT and self._is_on_hold)
-
     def _refuse(self, answer: Answer) -> None:
         """What cannot be taken any further is answered without being read to its end."""
+        if self._incoming.is_whole:  # it is what follows that cannot be read
+            self._incoming = Incoming()
         incoming = self._incoming
         incoming.refused = answer
         self._is_deaf = True
@@ -506,8 +460,3 @@ class StubConnection(asyncio.Protocol):
         self._transport.write(plain_bytes(answer, incoming.method == "HEAD", False))
         self._transport.write_eof()
         self._loop.call_later(LINGER_S, self._transport.abort)
-
-    @property
-    def _peer(self) -> str | None:
-        name = self._transport.get_extra_info("peername")
-        return name[0] if name else None

@@ -42,6 +42,8 @@ class Caller:
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.socket = socket.create_connection((host, port), timeout=TIMEOUT_S)
+        self._rest = b""
+        """What came after the last answer that was taken."""
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +61,7 @@ class Caller:
 
     def listen(self) -> Heard:
         """Everything until the end."""
-        parts: list[bytes] = []
+        parts = [self._take_rest()]
         try:
             while part := self.socket.recv(65_536):
                 parts.append(part)
@@ -69,22 +71,23 @@ class Caller:
 
     def answer(self, is_head: bool = False) -> Heard:
         """One whole answer on a connection that stays."""
-        data = b""
+        data = self._take_rest()
         while b"\r\n\r\n" not in data:
-            part = self.socket.recv(65_536)
-            if not part:
+            if not (part := self.socket.recv(65_536)):
                 return Heard(data, "closed")
             data += part
-        heard = Heard(data, "kept")
-        length = 0 if is_head else int(heard.header("content-length") or 0)
-        missing = length - len(heard.body)
-        while missing > 0:
-            part = self.socket.recv(missing)
-            if not part:
+        length = 0 if is_head else int(Heard(data, "").header("content-length") or 0)
+        whole = data.index(b"\r\n\r\n") + 4 + length
+        while len(data) < whole:
+            if not (part := self.socket.recv(65_536)):
                 return Heard(data, "closed")
             data += part
-            missing -= len(part)
-        return Heard(data, "kept")
+        self._rest = data[whole:]
+        return Heard(data[:whole], "kept")
+
+    def _take_rest(self) -> bytes:
+        rest, self._rest = self._rest, b""
+        return rest
 
     def is_silent(self, for_s: float = 0.15) -> bool:
         """Whether nothing is said for a while, and the connection stands."""
