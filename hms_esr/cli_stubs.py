@@ -236,6 +236,63 @@ def drill_list(json_file: Json = None) -> None:
     _exit(lambda: drill_list_command(json_file=json_file))
 
 
+@chaos_app.command("inject")
+def chaos_inject(
+    fault: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FAULT|FILE",
+            help="Words such as `down ach for=3m`, JSON, or a file of faults.",
+        ),
+    ],
+    run: Run = "latest",
+    gateway: Gateway = None,
+    lasting: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="How long, in recorded time.")
+    ] = None,
+    ttl: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="It ends after so long whatever else is said."),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why, for whoever reads the report.")
+    ] = None,
+    json_file: Json = None,
+) -> None:
+    """Inject a fault into a run that is under way."""
+    from hms_esr.chaos_command import chaos_inject_command
+
+    _exit(
+        lambda: chaos_inject_command(
+            fault, run=run, gateway=gateway, lasting=lasting, ttl=ttl, reason=reason,
+            json_file=json_file,
+        )
+    )  # fmt: skip
+
+
+@chaos_app.command("list")
+def chaos_list(run: Run = "latest", gateway: Gateway = None, json_file: Json = None) -> None:
+    """Show the faults of a run that is under way, and how many requests each touched."""
+    from hms_esr.chaos_command import chaos_list_command
+
+    _exit(lambda: chaos_list_command(run=run, gateway=gateway, json_file=json_file))
+
+
+@chaos_app.command("clear")
+def chaos_clear(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Which (default: all of them).")
+    ] = None,
+    run: Run = "latest",
+    gateway: Gateway = None,
+    json_file: Json = None,
+) -> None:
+    """End faults of a run that is under way."""
+    from hms_esr.chaos_command import chaos_clear_command
+
+    _exit(lambda: chaos_clear_command(ids or (), run=run, gateway=gateway, json_file=json_file))
+
+
 def _drill_options(
     drill: str,
     scenario: str | None,

@@ -9,7 +9,7 @@ Read next: `sandbox.py`, `stubs/config.py`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +28,9 @@ from stubs.config import GatewayConfig
 from stubs.faults.mapping import fault_mapping
 from stubs.latency import latencies_by_place
 from stubs.process import StubProcess
+from stubs.touches import TOUCHES_FILE
+from switchboard.errors import EsrError
 
-TOUCHES: Final = "touches.rows"
 LEDGER: Final = "ledger.ndjson"
 ADMIN: Final = "127.0.0.1:0"
 
@@ -47,6 +48,37 @@ class EmbeddedStubs:
         """Recorded time is 0 at `t0_ns` of the monotonic clock, and goes on from there."""
         anchor = Anchor(t0_ns, 0.0, self.speed, self.epoch_ms)
         await asyncio.to_thread(self.admin.follow, anchor)
+
+    async def faults(self) -> list[dict[str, Any]]:
+        """Every fault there is or was, also those injected on the way; none when it is gone."""
+        try:
+            told = await asyncio.to_thread(self.admin.call, "GET", "/faults")
+        except EsrError:  # the run finds out by itself when its gateway died
+            return []
+        found = told.get("faults") if isinstance(told, dict) else None
+        return [fault for fault in found or () if isinstance(fault, dict)]
+
+
+class FaultWatch:
+    """What changed among the faults of a run since it was last looked at."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, str] = {}
+
+    def look(self, faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The timeline's `fault` events: which one is in which state now."""
+        changed: list[dict[str, Any]] = []
+        for fault in faults:
+            name, state = str(fault.get("id")), str(fault.get("state"))
+            if self._states.get(name, "waiting") != state:
+                changed.append({"fault": name, "state": state, "touched": fault.get("touched")})
+            self._states[name] = state
+        return changed
+
+
+def written_faults(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """faults.json of a run to which some were added on the way."""
+    return [{"number": fault["number"], **fault["written"]} for fault in faults]
 
 
 @asynccontextmanager
@@ -88,7 +120,7 @@ def gateway_config(prep: Preparation, folder: Path, scratch: Path) -> GatewayCon
         latencies={**learned, **dict(stubs.latency)},
         faults=tuple(fault_mapping(fault) for fault in prep.faults),
         answers=str(answers),
-        touches=str(folder / TOUCHES) if prep.faults else None,
+        touches=str(folder / TOUCHES_FILE),
         ledger=str(folder / LEDGER),
         admin=ADMIN,
         clock=Anchor(0, 0.0, 0.0, _epoch_ms(prep)),  # stands still until the run begins

@@ -31,7 +31,10 @@ from switchboard.rewrite import choose_upstream
 from switchboard.rules import Rules
 
 INTERLOCK_FILE: Final = "interlock.json"
-BOUND_FILES: Final = ("scorecard.json", "certificate.json", "outcomes-*.parquet")
+BOUND_FILES: Final = (
+    "scorecard.json", "certificate.json", "outcomes-*.parquet",
+    "faults.json", "touches.rows", "ledger.ndjson",
+)  # fmt: skip
 """What the signature covers beside the document itself."""
 NO_HOST: Final = "(no host)"
 UNMAPPED: Final = "unmapped-host"

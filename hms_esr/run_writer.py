@@ -30,6 +30,7 @@ from scorecard.certificate import Certificate
 from scorecard.files import Losses, Timeline, write_json
 from scorecard.store import RowSpool, RunContext, rows_to_parquet, save_context
 from scorecard.tally import Pace
+from stubs.touches import TOUCHES_FILE
 from switchboard.interlock import Signer
 
 SCHEMA = "esr.run/1"
@@ -98,9 +99,9 @@ class RunWriter:
         self._facts["reason"] = reason
         self.enter("failed", elapsed_s)
 
-    def note(self, event: str, elapsed_s: float) -> None:
+    def note(self, event: str, elapsed_s: float, **more: object) -> None:
         """Something happened to the run."""
-        self._timeline.append(elapsed_s, event)
+        self._timeline.append(elapsed_s, event, **more)
 
     def begin(self, wall_ns: int) -> None:
         """The run's own time is 0 at `wall_ns`, epoch nanoseconds."""
@@ -149,11 +150,11 @@ class RunWriter:
         return self._losses.describe()
 
     def close(self) -> None:
-        """Let the files go; logs that nothing was written to are removed."""
+        """Let the files go; those that nothing was written to are removed."""
         for spool in self._spools:
             spool.close()
         self._timeline.close()
-        for log in self.folder.glob("worker-*.log"):
+        for log in (*self.folder.glob("worker-*.log"), self.folder / TOUCHES_FILE):
             with suppress(OSError):
                 if log.stat().st_size == 0:
                     log.unlink()

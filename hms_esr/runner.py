@@ -22,7 +22,7 @@ import uvloop
 from rich.console import Console
 
 from hms_esr.canaries import CanaryError, CanaryWatch
-from hms_esr.embedded import EmbeddedStubs, numbered_faults, read_truth
+from hms_esr.embedded import EmbeddedStubs, FaultWatch, numbered_faults, read_truth, written_faults
 from hms_esr.exits import EXIT_OF_VERDICT, INTERRUPTED
 from hms_esr.interlock import Interlock, Mark, read_canary_rules
 from hms_esr.jobs import make_jobs, save_parts
@@ -140,6 +140,7 @@ class Run:
         self._after_signals = signal.SIG_IGN if is_last else signal.default_int_handler
         self._halted: str | None = None
         self._stubs: EmbeddedStubs | None = None
+        self._fault_watch = FaultWatch()
         self.board = ScoreBoard()
         self._prep = prep
         self._writer = writer
@@ -245,6 +246,7 @@ class Run:
             await self._fleet.finished()
             self._end_ns = time.monotonic_ns()
             ticking.cancel()
+        await self._look_at_faults()
 
     async def _tick(self) -> None:
         """Once a second: a new scorecard for the screen, the stream and the folder."""
@@ -258,6 +260,17 @@ class Run:
             self._writer.write_interlock(self._seal)
             self._view.show(card, lap.rate)
             self.board.publish(card)
+            await self._look_at_faults()
+
+    async def _look_at_faults(self) -> None:
+        """Note which faults came and went; somebody may have injected one on the way."""
+        if self._stubs is None:
+            return
+        faults = await self._stubs.faults()
+        for change in self._fault_watch.look(faults):
+            self._writer.note("fault", self._elapsed_s(), **change)
+        if len(faults) > len(self._prep.faults):
+            self._writer.write_faults(written_faults(faults))
 
     def _take_rows(self, worker: int, payload: bytes) -> None:
         prep, part = self._prep, self._parts[worker]

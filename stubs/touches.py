@@ -12,6 +12,9 @@ from pathlib import Path
 from struct import Struct
 from typing import Final
 
+TOUCHES_FILE: Final = "touches.rows"
+"""What a run calls it in its folder."""
+
 ROW: Final = Struct("<QqHBB4x")
 """request id, recorded time in microseconds, fault's number in the timetable, attempt, 0."""
 
