@@ -88,14 +88,12 @@ class Incoming:
             scheme, colon, rest = target.partition(b"://")
             if not colon or not scheme.isalpha():
                 return False
-            authority, slash, after = rest.partition(b"/")
-            if not slash:
-                authority, mark, query = rest.partition(b"?")
-                after = mark + query
+            cut = min(at for at in (rest.find(b"/"), rest.find(b"?"), len(rest)) if at >= 0)
+            authority, after = rest[:cut], rest[cut:]
             # Whom an absolute URL is for says the URL (RFC 9112, section 3.2.2).
             self.is_absolute = True
             self.headers[b"host"] = authority.rpartition(b"@")[2]
-            target = b"/" + after
+            target = after if after[:1] == b"/" else b"/" + after
         if b"#" in target:
             target = target.partition(b"#")[0]
         path, _, self.query = target.decode("ascii").partition("?")
