@@ -7,6 +7,7 @@ which can say nothing that forwards, proxies or runs code. Nothing is fetched an
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,7 @@ from hms_esr.exits import PASS
 from hms_esr.plain import to_shown
 from hms_esr.preparation import UsageError
 from replay.tape import INFO, Tape
-from scenarios.yaml_lines import load_yaml
+from scenarios.yaml_lines import MAX_CHARS, load_yaml
 from stubs.importers.answers import parse_json
 from stubs.importers.definition import Imported
 from stubs.importers.formats import TAPE, check_format, import_value, sniff_format
@@ -31,8 +32,13 @@ from switchboard.errors import ScenarioError
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 MAX_DEPTH: Final = 100
-DEFAULT_OUT: Final = "stubs"
+DEFAULT_OUT: Final = "imported"
 LINES_SHOWN: Final = 200
+
+_BARE_KEY: Final = re.compile(
+    r"(^[ \t]*(?:- +)*|[{,] ?)([0-9][0-9.]{0,20}|[1-5]XX|yes|no|on|off|true|false|null)(: |:$)",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 _STYLES: Final[Mapping[Outcome, str]] = {
     "kept": "green",
@@ -123,11 +129,19 @@ def parse_file(text: str, source: str) -> object:
         except ValueError as error:
             raise UnusableFileError(f"{to_shown(source)} cannot be read: {error}") from None
     try:
-        return load_yaml(text, to_shown(source))[0]
+        return load_yaml(quote_keys(text), to_shown(source))[0]
     except ScenarioError as error:
+        if len(text) > MAX_CHARS and not broken:
+            hint = "YAML of that size is not read: convert it to JSON"
+            raise UnusableFileError(f"{to_shown(source)}: {hint}") from None
         if broken:
             raise UnusableFileError(f"{to_shown(source)} is no JSON: {broken[:200]}") from None
         raise UnusableFileError(str(error)) from None
+
+
+def quote_keys(text: str) -> str:
+    """YAML in which a key such as `200` or `no` is a text, which a mapping of ours must have."""
+    return _BARE_KEY.sub(r'\1"\2"\3', text)
 
 
 def check_depth(value: object, source: str) -> object:
@@ -155,6 +169,10 @@ def write_import(imported: Imported, report: LossReport, folder: Path) -> list[s
         texts["chaos.yml"] = {"chaos": list(imported.chaos)}
     if imported.drill is not None:
         texts[f"{imported.drill['id']}.yml"] = imported.drill
+    for name in texts:
+        if (folder / name).exists():
+            place = to_shown(str(folder / name))
+            raise UsageError(f"{place} is there already: choose another --out")
     return [str(_write(folder, name, value, report)) for name, value in texts.items()]
 
 
@@ -166,10 +184,6 @@ def _write(folder: Path, name: str, value: Mapping[str, Any], report: LossReport
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(header + dump_yaml(value))
-    except FileExistsError as error:
-        if not folder.is_dir():
-            raise UsageError(f"{to_shown(str(folder))} is a file: choose another --out") from error
-        raise UsageError(f"{to_shown(str(path))} is there already: choose another --out") from error
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"{to_shown(str(path))} cannot be written: {reason}") from error

@@ -156,11 +156,16 @@ def _build(
         if operation.get(key):
             item.approximate(why)
     checks = check_routes(document, operation, shared, route, item)
-    schema = read_validation(document, operation, item)
-    if schema is not None:
-        route["validate"] = {"schema": schema}
-    route["answer"] = _answer(document, operation, item)
-    return [route, *checks]  # of equals the later one is tried first
+    answer = {"answer": _answer(document, operation, item)}
+    validation = read_validation(document, operation, item)
+    # Of equals the later one is tried first.
+    if validation is None:
+        return [{**route, **answer}, *checks]
+    checked = {**route, "validate": {"schema": validation.schema}, **answer}
+    if validation.is_required:
+        return [checked, *checks]
+    with_body = {**route, "when": {"body": {"absent": False}}, **checked}
+    return [{**route, **answer}, with_body, *checks]
 
 
 def _answer(document: Document, operation: Operation, item: Item) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from stubs.importers.answers import is_json_type
@@ -108,10 +109,18 @@ def _pattern(schema: Mapping[str, Any]) -> tuple[str, str]:
     return "", ""
 
 
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What a JSON body must be like. is_required: whether there must be one."""
+
+    schema: dict[str, Any]
+    is_required: bool
+
+
 def read_validation(
     document: Document, operation: Mapping[str, Any], item: Item
-) -> dict[str, Any] | None:
-    """The JSON Schema of the body, where a JSON body has to be there."""
+) -> Validation | None:
+    """The check of the body, where it is JSON and nothing else."""
     raw = operation.get("requestBody")
     if raw is None:
         return None
@@ -121,9 +130,6 @@ def read_validation(
     if kind is None or len(content) > 1:
         item.approximate("its body may be of other types than JSON, and is not checked")
         return None
-    if body.get("required") is not True:
-        item.approximate("its body may be left out, and is not checked")
-        return None
     schema = mapping_of(content[kind], "a content type").get("schema")
     if schema is None:
         return None
@@ -132,7 +138,7 @@ def read_validation(
     except NotTakenError as error:
         item.approximate(f"its body is not checked: {error}")
         return None
-    return found if isinstance(found, dict) else None
+    return Validation(found, body.get("required") is True) if isinstance(found, dict) else None
 
 
 def _problem(detail: str) -> dict[str, Any]:

@@ -87,10 +87,10 @@ def test_nothing_that_is_there_is_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(str(EXAMPLES / "wiremock.json")) == PASS
-    (tmp_path / "stubs/wiremock.yml").write_text("mended")
+    (tmp_path / "imported/wiremock.yml").write_text("mended")
     assert run(str(EXAMPLES / "wiremock.json")) == USAGE
     assert "is there already" in capsys.readouterr().err
-    assert (tmp_path / "stubs/wiremock.yml").read_text() == "mended"
+    assert (tmp_path / "imported/wiremock.yml").read_text() == "mended"
 
 
 def test_a_file_of_which_nothing_can_be_used(
@@ -104,7 +104,7 @@ def test_a_file_of_which_nothing_can_be_used(
     assert said.count("\n") == 1
     assert "and 1 more were refused" in said
     assert json.loads((tmp_path / "report.json").read_text())["written"] == []
-    assert not (tmp_path / "stubs").exists()
+    assert not (tmp_path / "imported").exists()
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,28 @@ def test_a_format_can_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_what_cannot_be_written_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert run(str(EXAMPLES / "shop.har"), out="file") == USAGE
-    assert "is a file: choose another --out" in capsys.readouterr().err
+    assert "cannot be written" in capsys.readouterr().err
     assert run(str(EXAMPLES / "shop.har"), json_file="no/such/folder.json") == USAGE
+
+
+def test_keys_of_yaml_that_are_no_texts(tmp_path: Path) -> None:
+    """`200:` is a number to YAML, and half of all OpenAPI documents write it so."""
+    (tmp_path / "api.yaml").write_text(
+        "openapi: 3.0.0\npaths:\n  /x:\n    get:\n      responses:\n        200:\n"
+        "          description: |\n            no: this stays\n            200: so does this\n"
+        "          content: {text/plain: {example: {no: 1, 5: 2}}}\n"
+    )
+    imported, _ = read_import(tmp_path / "api.yaml", "api.yaml", None)
+    (route,) = imported.services[0]["routes"]
+    assert route["answer"] == {
+        "status": 200, "content_type": "text/plain", "json": {"no": 1, "5": 2},
+    }  # fmt: skip
+
+
+def test_yaml_that_is_too_large(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "api.yaml").write_text("a: b\n" * 100_000)
+    assert run("api.yaml") == USAGE
+    assert "convert it to JSON" in capsys.readouterr().err
 
 
 def test_a_tape_becomes_statuses_and_waits(

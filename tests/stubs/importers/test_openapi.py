@@ -96,6 +96,13 @@ def test_bodies_are_checked(body: bytes) -> None:
     assert example("openapi.yml").ask("POST", "/v1/seeds", host=HOST, body=body).status == 400
 
 
+def test_a_body_that_may_be_left_out_is_checked_when_it_is_there() -> None:
+    body = {"content": {"application/json": {"schema": {"type": "object"}}}}
+    found = operation({"description": ""}, method="post", requestBody=body)
+    said = [found.ask("POST", "/x", body=each).status for each in (b"", b"{}", b"[]")]
+    assert said == [200, 200, 400]
+
+
 def test_null_is_what_3_0_says_it_is() -> None:
     body = b'{"name": "oak", "count": 1, "note": null}'
     assert example("openapi.yml").ask("POST", "/v1/seeds", host=HOST, body=body).status == 201
