@@ -45,20 +45,6 @@ class _Step:
         self.failed += int(np.count_nonzero(is_failed(rows)))
         self.times.add((rows["done_ns"] - rows["due_ns"])[is_timed(rows)])
 
-    def merge(self, other: _Step) -> None:
-        self.sent += other.sent
-        self.failed += other.failed
-        self.times.merge(other.times)
-
-    def number(self, name: str) -> float | None:
-        """The number of that name, in its own unit."""
-        if name == "error_pct":
-            return 100 * self.failed / self.sent if self.sent else None
-        if name == "avg_wait_s":
-            return None if self.times.mean is None else self.times.mean / 1e9
-        quantile = self.times.quantile(QUANTILES[name])
-        return None if quantile is None else quantile / 1e6
-
 
 class HaltWatch:
     """The limits past which a run is ended, over a window that moves with recorded time.
@@ -88,39 +74,44 @@ class HaltWatch:
         if self.reason is not None or not len(rows) or not self.limits:
             return self.reason
         number = np.maximum(at_ms // self._step_ms, 0).astype(np.int64)
-        changed = [int(step) for step in np.unique(number)]
-        self._newest = max(self._newest, changed[-1])
-        for step in changed:
-            if step > self._newest - KEPT_STEPS:
-                self._steps.setdefault(step, _Step()).add(rows[number == step])
-        self._forget()
-        self.reason = self._look(changed)
+        order = np.argsort(number, kind="stable")
+        steps, starts = np.unique(number[order], return_index=True)
+        parts = np.split(rows[order], starts[1:])
+        # What was too old before this fold is; a second's worth of rows may span many steps.
+        oldest = self._newest - KEPT_STEPS
+        for step, part in zip(steps.tolist(), parts, strict=True):
+            if step > oldest and self.reason is None:
+                self.reason = self._add(step, part)
         return self.reason
+
+    def _add(self, step: int, rows: Outcomes) -> str | None:
+        """Add one step's rows, and judge the windows that they complete or change."""
+        if step > self._newest:
+            first, last = self._newest, min(step, self._newest + STEPS) - 1
+            self._newest = step
+            self._forget()
+        else:
+            first, last = step, min(step + STEPS, self._newest) - 1
+        self._steps.setdefault(step, _Step()).add(rows)
+        for end in range(max(first, STEPS - 1), last + 1):
+            reason = self._judge(end)
+            if reason is not None:
+                return reason
+        return None
 
     def _forget(self) -> None:
         oldest = self._newest - KEPT_STEPS - STEPS
         for step in [step for step in self._steps if step < oldest]:
             del self._steps[step]
 
-    def _look(self, changed: Sequence[int]) -> str | None:
-        """Judge each whole window in which something is new, the earliest first."""
-        ends = {step + later for step in changed for later in range(STEPS)}
-        for end in sorted(ends):
-            if STEPS - 1 <= end < self._newest and end > self._newest - KEPT_STEPS:
-                reason = self._judge(end)
-                if reason is not None:
-                    return reason
-        return None
-
     def _judge(self, end: int) -> str | None:
-        window = _Step()
-        for step in range(end - STEPS + 1, end + 1):
-            if step in self._steps:
-                window.merge(self._steps[step])
-        if window.sent < LEAST:
+        """Why the window that ends with that step is too bad, or None."""
+        numbers = range(end - STEPS + 1, end + 1)
+        window = [self._steps[step] for step in numbers if step in self._steps]
+        if sum(step.sent for step in window) < LEAST:
             return None
         for limit in self.limits:
-            actual = window.number(limit.name)
+            actual = _number(window, limit.name)
             if actual is not None and actual > limit.limit:
                 return self._describe(limit, actual, end)
         return None
@@ -131,3 +122,16 @@ class HaltWatch:
             f"{limit.name} was {actual:,.4g} in the {self.window_ms / 1000:g} s of recorded time "
             f"before {until_s:,.0f} s, and halt_when allows {limit.limit:,g}"
         )
+
+
+def _number(window: Sequence[_Step], name: str) -> float | None:
+    """The number of that name over several steps, in its own unit."""
+    if name == "error_pct":
+        return 100 * sum(step.failed for step in window) / sum(step.sent for step in window)
+    times = Histogram()
+    for step in window:
+        times.merge(step.times)
+    if name == "avg_wait_s":
+        return None if times.mean is None else times.mean / 1e9
+    quantile = times.quantile(QUANTILES[name])
+    return None if quantile is None else quantile / 1e6

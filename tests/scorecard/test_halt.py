@@ -76,6 +76,23 @@ def test_memory_does_not_grow_with_the_run() -> None:
     assert len(watch._steps) <= 2 * KEPT_STEPS
 
 
+def test_a_second_of_a_fast_run_may_span_many_windows() -> None:
+    rows = a_minute(200, 6_000)
+    rows["status"][1_000:1_100] = 503
+    watch = HaltWatch([ERRORS], 30_000)
+    reason = watch.fold(rows, at(0, 6_000, 6_000))
+    assert str(reason).startswith("error_pct was 83.33 in the 30 s of recorded time before 1,025 s")
+
+
+def test_rows_may_come_in_any_order_within_a_second() -> None:
+    rows, at_ms = a_minute(200, 600), at(0, 600, 600)
+    rows["status"][300:400] = 503
+    order = np.random.default_rng(7).permutation(600)
+    shuffled = HaltWatch([ERRORS], 30_000).fold(rows[order], at_ms[order])
+    assert shuffled == HaltWatch([ERRORS], 30_000).fold(rows, at_ms)
+    assert shuffled is not None
+
+
 def test_rows_older_than_anybody_remembers_are_passed_over() -> None:
     watch = HaltWatch([ERRORS], 6_000)
     assert watch.fold(a_minute(200), at(6_000)) is None
