@@ -18,7 +18,7 @@ from rich.text import Text
 from hms_esr.answers import learn_answers
 from hms_esr.commands import Output, here
 from hms_esr.exits import PASS
-from hms_esr.plain import to_shown
+from hms_esr.plain import to_plain, to_shown
 from hms_esr.preparation import UsageError
 from replay.tape import INFO, Tape
 from scenarios.yaml_lines import MAX_CHARS, load_yaml
@@ -32,7 +32,6 @@ from switchboard.errors import ScenarioError
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 MAX_DEPTH: Final = 100
-DEFAULT_OUT: Final = "imported"
 LINES_SHOWN: Final = 200
 
 _BARE_KEY: Final = re.compile(
@@ -57,21 +56,22 @@ def import_command(
 ) -> int:
     """Write what can be taken over, say what cannot; 2 when nothing is left.
 
-    file: of any format, or the folder of a tape.   out: the folder to write to.
+    file: of any format, or the folder of a tape.   out: the folder to write to; without one the
+    report is printed and nothing is written.
     """
     output = Output(json_file)
-    path = here() / file
-    imported, report = read_import(path, file, as_format)
+    imported, report = read_import(here() / file, file, as_format)
     if imported.is_empty:
         print_report(output.console, report)
         output.write({**report.to_json(), "written": []})
         raise UnusableFileError(f"nothing of {to_shown(file)} can be used: {_why(report)}")
-    folder = here() / (out or DEFAULT_OUT)
-    written = write_import(imported, report, folder)
+    written = [] if out is None else write_import(imported, report, here() / out)
     print_report(output.console, report)
     for name in written:
-        _line(output.console, f"wrote {to_shown(name)}", "green")
-    output.write({**report.to_json(), "written": written})
+        _line(output.console, f"wrote {name}", "green")
+    if out is None:
+        _line(output.console, "nothing was written: say where with --out FOLDER", "dim")
+    output.write({**report.to_json(), "written": [to_plain(name) for name in written]})
     output.check_heard()
     return PASS
 
@@ -161,14 +161,14 @@ def check_depth(value: object, source: str) -> object:
 
 
 def write_import(imported: Imported, report: LossReport, folder: Path) -> list[str]:
-    """One file a service, and beside them the faults or the drill; gives the files' names."""
+    """One file a service, and in folders below the faults or the drill; gives the files' names."""
     texts: dict[str, Mapping[str, Any]] = {
         f"{service['service']}.yml": service for service in imported.services
     }
     if imported.chaos:
-        texts["chaos.yml"] = {"chaos": list(imported.chaos)}
+        texts[f"chaos/{imported.services[0]['service']}.yml"] = {"chaos": list(imported.chaos)}
     if imported.drill is not None:
-        texts[f"{imported.drill['id']}.yml"] = imported.drill
+        texts[f"drills/{imported.drill['id']}.yml"] = imported.drill
     for name in texts:
         if (folder / name).exists():
             place = to_shown(str(folder / name))
@@ -181,7 +181,7 @@ def _write(folder: Path, name: str, value: Mapping[str, Any], report: LossReport
     path = folder / name
     header = _HEADER.format(source=to_shown(Path(report.source).name), format=report.format)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(header + dump_yaml(value))
     except OSError as error:

@@ -42,7 +42,6 @@ class Step:
     service: str
     name: str | None
     fault: Mapping[str, Any] | None = None
-    note: str = ""
 
     def ends(self, service: str, name: str | None) -> bool:
         """Whether a fault that was set so is taken back by this step."""
@@ -73,31 +72,23 @@ def _python(provider: Mapping[str, Any], item: Item) -> Step:
     if func in _TOXICS:
         kind, words = _TOXICS[func]
         attributes = {word: arguments[given] for word, given in words.items() if given in arguments}
-        return _set_toxic(arguments, kind, attributes, item)
+        return _create_toxic({**arguments, "toxic_type": kind, "attributes": attributes}, item)
     if build is None:
         raise NotTakenError(f"what {shown(func)} does has no counterpart here")
     return build(arguments, item)
 
 
-def _set_toxic(
-    arguments: Arguments,
-    kind: object,
-    attributes: Arguments,
-    item: Item,
-    stream: object = "downstream",
-    toxicity: object = 1.0,
-) -> Step:
-    service = service_label(text_in(arguments, "for_proxy"))
-    fault = toxic_fault(kind, attributes, stream, toxicity, item)
-    name = arguments.get("toxic_name") or f"{kind}_{stream}"
-    return Step(service, str(name)[:100], {**fault, "target": service}, _PROXY_NOTE)
-
-
 def _create_toxic(arguments: Arguments, item: Item) -> Step:
-    attributes = mapping_in(arguments, "attributes")
-    stream = arguments.get("stream", "downstream")
-    toxicity = arguments.get("toxicity", 1.0)
-    return _set_toxic(arguments, arguments.get("toxic_type"), attributes, item, stream, toxicity)
+    """In the words of the module; `_toxic` has those of the API."""
+    said = {"type": arguments.get("toxic_type"), "name": arguments.get("toxic_name")}
+    return _toxic(text_in(arguments, "for_proxy"), {**arguments, **said}, item)
+
+
+def _toxic(proxy: str, raw: Arguments, item: Item) -> Step:
+    name, fault = toxic_fault(raw, item)
+    service = service_label(proxy)
+    item.approximate(_PROXY_NOTE)
+    return Step(service, name, {**fault, "target": service})
 
 
 def _delete_toxic(arguments: Arguments, item: Item) -> Step:
@@ -106,7 +97,8 @@ def _delete_toxic(arguments: Arguments, item: Item) -> Step:
 
 def _disable(arguments: Arguments, item: Item) -> Step:
     service = service_label(text_in(arguments, "proxy_name"))
-    return Step(service, "", {**_DOWN, "target": service}, _PROXY_NOTE)
+    item.approximate(_PROXY_NOTE)
+    return Step(service, "", {**_DOWN, "target": service})
 
 
 def _enable(arguments: Arguments, item: Item) -> Step:
@@ -152,25 +144,17 @@ def _http(provider: Mapping[str, Any], item: Item) -> Step:
 def _toxiproxy_call(
     method: str, path: str, found: re.Match[str], arguments: Arguments, item: Item
 ) -> Step:
-    proxy = {"proxy_name": found[1], "for_proxy": found[1]}
     if "/toxics" not in path:
         if method not in ("POST", "PATCH"):
             raise NotTakenError("what it does with a proxy has no counterpart here")
-        return _modify({**proxy, "enabled": arguments.get("enabled"),
+        return _modify({"proxy_name": found[1], "enabled": arguments.get("enabled"),
                         "upstream_address": arguments.get("upstream"),
                         "listen_address": arguments.get("listen")}, item)  # fmt: skip
     if method == "DELETE" and found[2]:
         return Step(service_label(found[1]), found[2])
     if method != "POST" or found[2]:
         raise NotTakenError("a toxic that is changed on the way has no counterpart here")
-    said = {
-        "toxic_type": arguments.get("type"),
-        "toxic_name": arguments.get("name"),
-        "stream": arguments.get("stream", "downstream"),
-        "toxicity": arguments.get("toxicity", 1.0),
-        "attributes": arguments.get("attributes"),
-    }
-    return _create_toxic({**proxy, **said}, item)
+    return _toxic(found[1], arguments, item)
 
 
 def _our_call(method: str, fault_id: str | None, arguments: Arguments) -> Step:

@@ -73,7 +73,7 @@ class _Timetable:
     def apply(self, step: Step, item: Item) -> None:
         """Set a fault now, or end one that was set."""
         if step.fault is not None:
-            self._set(step, item)
+            self._set(step)
         else:
             ended = [key for key in self._since_s if step.ends(*key)]
             if not ended:
@@ -88,15 +88,13 @@ class _Timetable:
         """The faults that a rollback takes back."""
         return [fault_id for key, (fault_id, _) in self._since_s.items() if step.ends(*key)]
 
-    def _set(self, step: Step, item: Item) -> None:
+    def _set(self, step: Step) -> None:
         fault = dict(step.fault or {})
         if step.name and (step.service, step.name) in self._since_s:
             raise NotTakenError("a fault of that name is set already")
         fault_id = str(fault.get("id") or f"{step.service}_{fault['kind']}_{self._next}")
         self.faults.put({"id": fault_id, **fault, "at": fault.get("at", _seconds(self.at_s))})
         self._since_s[step.service, step.name] = (fault_id, self.at_s)
-        if step.note:
-            item.approximate(step.note)
 
     @property
     def _next(self) -> int:

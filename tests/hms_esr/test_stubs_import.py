@@ -16,6 +16,7 @@ from scenarios.drill import parse_drill
 from scenarios.yaml_lines import load_yaml
 from stubs.definitions.reader import parse_definition
 from stubs.importers.report import UnusableFileError
+from stubs.reload import definition_files
 
 EXAMPLES = Path(__file__).parents[1] / "stubs" / "importers" / "examples"
 
@@ -32,18 +33,19 @@ def run(file: str, **options: Any) -> int:
 
 
 def written(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 @pytest.mark.parametrize(
     ("name", "files"),
     [
-        ("wiremock.json", ["chaos.yml", "wiremock.yml"]),
+        ("wiremock.json", ["chaos/wiremock.yml", "wiremock.yml"]),
         ("hoverfly.json", ["news.yml", "rates.yml"]),
-        ("mountebank.json", ["chaos.yml", "stock.yml"]),
+        ("mountebank.json", ["chaos/stock.yml", "stock.yml"]),
         ("openapi.yml", ["eu.yml"]),
         ("shop.har", ["cdn.yml", "shop.yml"]),
-        ("chaos_toolkit.json", ["chaos_toolkit.yml"]),
+        ("chaos_toolkit.json", ["drills/chaos_toolkit.yml"]),
     ],
 )
 def test_every_format_is_known_by_its_content(
@@ -63,8 +65,8 @@ def test_what_is_written_is_read_as_what_it_is(tmp_path: Path) -> None:
     run(str(EXAMPLES / "wiremock.json"), out="defs")
     value, line_of = load_yaml((tmp_path / "defs/wiremock.yml").read_text(), "wiremock.yml")
     assert parse_definition(value, source="wiremock.yml", line_of=line_of).name == "wiremock"
-    run(str(EXAMPLES / "chaos_toolkit.json"), out="drills")
-    text = (tmp_path / "drills/chaos_toolkit.yml").read_text()
+    run(str(EXAMPLES / "chaos_toolkit.json"), out="defs")
+    text = (tmp_path / "defs/drills/chaos_toolkit.yml").read_text()
     drill = parse_drill(*_loaded(text))
     assert [fault.kind.NAME for fault in drill.chaos] == ["latency", "down", "error"]
 
@@ -78,19 +80,36 @@ def test_the_report_as_json_adds_up(tmp_path: Path, capsys: pytest.CaptureFixtur
     report = json.loads(capsys.readouterr().out)
     assert report["format"] == "mountebank"
     assert sum(report["totals"].values()) == report["items"] == len(report["report"]) == 12
-    names = [Path(path).name for path in report["written"]]
-    assert names == ["stock.yml", "chaos.yml"]
+    names = [str(Path(path).relative_to(tmp_path)) for path in report["written"]]
+    assert names == ["defs/stock.yml", "defs/chaos/stock.yml"]
     assert all(item["why"] for item in report["report"] if item["outcome"] != "kept")
 
 
 def test_nothing_that_is_there_is_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(str(EXAMPLES / "wiremock.json")) == PASS
+    assert run(str(EXAMPLES / "wiremock.json"), out="imported") == PASS
     (tmp_path / "imported/wiremock.yml").write_text("mended")
-    assert run(str(EXAMPLES / "wiremock.json")) == USAGE
+    (tmp_path / "imported/chaos/wiremock.yml").unlink()
+    assert run(str(EXAMPLES / "wiremock.json"), out="imported") == USAGE
     assert "is there already" in capsys.readouterr().err
     assert (tmp_path / "imported/wiremock.yml").read_text() == "mended"
+    assert written(tmp_path / "imported") == ["wiremock.yml"]
+
+
+def test_without_a_folder_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(str(EXAMPLES / "wiremock.json")) == PASS
+    assert "nothing was written" in capsys.readouterr().out
+    assert written(tmp_path) == []
+
+
+def test_the_folder_is_one_that_a_gateway_can_serve(tmp_path: Path) -> None:
+    for name in ("wiremock.json", "mountebank.json", "shop.har", "chaos_toolkit.json"):
+        assert run(str(EXAMPLES / name), out="defs") == PASS
+    served = {path.stem for path in definition_files(tmp_path / "defs")}
+    assert served == {"wiremock", "stock", "shop", "cdn"}
 
 
 def test_a_file_of_which_nothing_can_be_used(
@@ -98,7 +117,7 @@ def test_a_file_of_which_nothing_can_be_used(
 ) -> None:
     proxy = {"request": {"urlPath": "/"}, "response": {"proxyBaseUrl": "https://p.example"}}
     (tmp_path / "m.json").write_text(json.dumps({"mappings": [proxy, proxy]}))
-    assert run("m.json", json_file="report.json") == USAGE
+    assert run("m.json", json_file="report.json", out="imported") == USAGE
     said = capsys.readouterr().err
     assert said.startswith("esr: nothing of m.json can be used: mappings[0]: it forwards")
     assert said.count("\n") == 1

@@ -113,7 +113,7 @@ def test_a_share_of_connections_is_a_share_of_requests() -> None:
         (http("http://localhost:8474/populate"), "sends a request"),
         (http("http://localhost:8474/proxies/ach", upstream="p.example:1"), "forwards to"),
         (python(TOXICS, "delete_toxic", for_proxy="ach", toxic_name="none"), "nothing before it"),
-        (python(TOXICS, "create_latency_toxic", for_proxy="ach", latency="much"), "a number"),
+        (python(TOXICS, "create_latency_toxic", for_proxy="ach", latency="much"), "whole number"),
         (http("http://localhost:1/__esr/faults", kind="earthquake", target="ach"),
          "cannot be played"),
         ({"type": "action", "name": "x"}, "`provider`"),

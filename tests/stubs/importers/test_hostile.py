@@ -117,7 +117,7 @@ def test_any_json(format_name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)
 @given(data=st.data())
 def test_an_example_with_anything_in_it(format_name: str, data: st.DataObject) -> None:
     """Two places of a good file hold something else."""
