@@ -28,6 +28,8 @@ TIMEOUT_S = 60
 
 # A replay of the README is cut to this much recorded time, so that the suite stays quick.
 SHORT = "2s"
+# And a drill is played faster.
+FAST = "960x"
 PASS, VOID = 0, 98
 
 # The log that the README calls access.log.
@@ -60,7 +62,17 @@ class Line:
     @property
     def is_door(self) -> bool:
         """It goes on until it is told to stop."""
-        return self.command == "esr" and self.words[1:2] in [("gateway",), ("proxy",)]
+        is_stubs = self.words[1:3] == ("stubs", "serve") and "--list" not in self.words
+        return self.command == "esr" and (self.words[1:2] in [("gateway",), ("proxy",)] or is_stubs)
+
+    @property
+    def is_judged(self) -> bool:
+        """It plays a run, and a run on a machine that is too busy is void."""
+        return (self.is_replay and self.exits == PASS) or self.is_drill
+
+    @property
+    def is_drill(self) -> bool:
+        return self.words[1:3] == ("drill", "run")
 
     @property
     def is_replay(self) -> bool:
@@ -102,6 +114,8 @@ def free_port() -> int:
 
 def run(line: Line, folder: Path) -> subprocess.CompletedProcess[str]:
     words = shortened(line.words, free_port()) if line.is_replay else list(line.words)
+    if line.is_drill:
+        words[words.index("--speed") + 1] = FAST
     return subprocess.run(
         [script(words[0]), *words[1:]], cwd=folder, env=environment(line), timeout=TIMEOUT_S,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
@@ -154,7 +168,7 @@ def test_esr_lines_do_what_the_readme_says(tmp_path: Path) -> None:
     for line in lines:
         ran = run_door(line, tmp_path) if line.is_door else run(line, tmp_path)
         # Whether this machine was quiet enough for a faithful replay is not the README's promise.
-        allowed = {line.exits, VOID} if line.is_replay and line.exits == PASS else {line.exits}
+        allowed = {line.exits, VOID} if line.is_judged else {line.exits}
         assert ran.returncode in allowed, f"{line}\n{ran.stdout}\n{ran.stderr}"
         assert "Traceback" not in ran.stderr, line
         assert ran.stdout or ran.stderr, f"{line} says nothing"
