@@ -73,13 +73,15 @@ def gateway_command(
     max_connections: int | None = None,
     max_body_bytes: int | None = None,
     drain: str | None = None,
+    chaos: str | None = None,
     canaries_every_s: float = EVERY_S,
     hung_after_s: float = HUNG_AFTER_S,
 ) -> int:
     """Run a gateway until SIGTERM or Ctrl-C; the exit code. Raises EsrError when it cannot begin.
 
     listen, control: HOST:PORT, port 0 is any free one.   rules: `$ESR_RULES` or switchboard.yml
-    when None.   seed: decides what stubs draw.   drain: `10s`, and the two before it: see `Limits`.
+    when None.   seed: decides what stubs and faults draw.   drain: `10s`, and the two before it:
+    see `Limits`.   chaos: a file of faults that are played.
     """
     here, env = working_folder(), os.environ
     rules_file = find_rules(rules, env, here)
@@ -100,6 +102,7 @@ def gateway_command(
         tls_key=_path(here, tls_key),
         seed=seed,
         limits=_limits(max_connections, max_body_bytes, drain),
+        chaos=_chaos(here, chaos),
         canaries_every_s=canaries_every_s,
         hung_after_s=hung_after_s,
     )
@@ -128,6 +131,15 @@ def _check_files(options: GatewayOptions) -> None:
 
 def _path(here: Path, name: str | None) -> Path | None:
     return here / name if name else None
+
+
+def _chaos(here: Path, name: str | None) -> str | None:
+    if name is None:
+        return None
+    from hms_esr.door_chaos import read_door_chaos
+    from hms_esr.door_kinds import DoorKind
+
+    return read_door_chaos(here / name, DoorKind("gateway"))
 
 
 def _limits(max_connections: int | None, max_body_bytes: int | None, drain: str | None) -> Limits:
@@ -211,7 +223,12 @@ class _Gateway:
                 finally:
                     await self._supervisor.stop()
             self._journal.write()
+            self._say_touched()
         return self._exit_code
+
+    def _say_touched(self) -> None:
+        for name, count in sorted(self._supervisor.totals.faults.items()):
+            say(f"the fault {name} touched {count:,} requests")
 
     async def _ask_canaries(self) -> None:
         """Raises CanaryError when one gets out; the interlock then says so."""
@@ -226,6 +243,8 @@ class _Gateway:
         rules = self._keeper.in_force.rules
         for note in rules.notes:
             say(f"{rules.source}: {note}")
+        if self._options.chaos is not None:
+            say("declared faults are played; in live mode there are none")
         self._journal.write()
         voice = Voice(sys.stdout)
         voice.write(f"ready {self._listen}\n")

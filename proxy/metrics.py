@@ -66,6 +66,8 @@ class Totals:
     """By upstream: how many in each bucket, one more than BUCKETS_MS, not yet added up."""
     spent_us: dict[str, int] = field(default_factory=dict)
     """By upstream: microseconds of all durations."""
+    faults: dict[str, int] = field(default_factory=dict)
+    """By id of a declared fault: how many requests it touched."""
     flows: dict[str, int] = field(default_factory=dict)
     """Counters by a name of FLOWS."""
     levels: dict[str, int] = field(default_factory=dict)
@@ -96,7 +98,10 @@ class TotalsCollector:
     def collect(self) -> Iterator[Metric]:
         """Every metric, in a stable order."""
         yield self._requests()
-        yield self._refused()
+        yield self._labelled("refused", "Requests refused.", "rule", self._totals.refused)
+        yield self._labelled(
+            "faults", "Requests that a declared fault touched.", "fault", self._totals.faults
+        )
         yield self._durations()
         yield from self._plain()
         yield self._mode()
@@ -111,12 +116,13 @@ class TotalsCollector:
             family.add_metric((upstream, f"{status_class}xx"), count)
         return family
 
-    def _refused(self) -> Metric:
+    @staticmethod
+    def _labelled(name: str, help_text: str, label: str, counts: Mapping[str, int]) -> Metric:
         from prometheus_client.metrics_core import CounterMetricFamily
 
-        family = CounterMetricFamily(f"{PREFIX}refused", "Requests refused.", labels=("rule",))
-        for rule, count in sorted(self._totals.refused.items()):
-            family.add_metric((rule,), count)
+        family = CounterMetricFamily(PREFIX + name, help_text, labels=(label,))
+        for value, count in sorted(counts.items()):
+            family.add_metric((value,), count)
         return family
 
     def _durations(self) -> Metric:

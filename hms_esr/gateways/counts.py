@@ -83,6 +83,11 @@ def add_flows(totals: Totals, added: Mapping[str, int]) -> None:
     _add(totals.flows, added)
 
 
+def add_faults(totals: Totals, added: Mapping[str, int]) -> None:
+    """Add how often each declared fault touched something."""
+    _add(totals.faults, added)
+
+
 def _add(totals: dict[str, int], added: Mapping[str, int]) -> None:
     for name, count in added.items():
         key = bounded(totals, name)

@@ -36,6 +36,10 @@ class Job:
     tls_key: str | None = None
     record: str | None = None
     access_log: str | None = None
+    chaos: str | None = None
+    """The faults that are played, as JSON text."""
+    started_ns: int = 0
+    """When the gateway began, by the machine's monotonic clock: recorded time starts there."""
     tripped: str | None = None
     """Why everything is refused from the start, or None."""
 

@@ -40,6 +40,8 @@ class GatewayOptions:
     tls_key: Path | None = None
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
+    chaos: str | None = None
+    """The faults that are played, as JSON text."""
     canaries_every_s: float = EVERY_S
     hung_after_s: float = HUNG_AFTER_S
 

@@ -66,6 +66,7 @@ class GatewayPanel:
             ],
             "requests": sum(totals.requests.values()),
             "refused": sum(totals.refused.values()),
+            "faults": dict(totals.faults),
             "counters": dict(totals.flows),
         }
 

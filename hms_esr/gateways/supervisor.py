@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from hms_esr.gateways.counts import add_counts, add_flows
+from hms_esr.gateways.counts import add_counts, add_faults, add_flows
 from hms_esr.gateways.errors import GatewayError
 from hms_esr.gateways.job import Job, part_of
 from hms_esr.gateways.listening import Address, join
@@ -54,6 +54,7 @@ class Supervisor:
         self._say = say
         self._hop = secrets.token_hex(8)
         self._session_key = secrets.token_hex(16)
+        self._started_ns = time.monotonic_ns()
         self._members: list[Member | None] = [None] * options.workers
         self._is_stopping = False
         self._is_up = False
@@ -163,6 +164,8 @@ class Supervisor:
             tls_key=str(options.tls_key) if options.tls_key else None,
             record=record,
             access_log=access_log,
+            chaos=options.chaos,
+            started_ns=self._started_ns,
             tripped=self.tripped,
         )
 
@@ -194,6 +197,7 @@ class Supervisor:
         add_counts(self.totals, report["counts"])
         add_flows(self.totals, report["flows"])
         self.ledger.merge(report["ledger"])
+        add_faults(self.totals, report["faults"])
 
 
 def _order_of(in_force: InForce) -> dict[str, Any]:

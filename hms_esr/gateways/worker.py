@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hms_esr.gateways.job import Job
 from hms_esr.gateways.pipes import Orders, Upward
@@ -33,6 +33,9 @@ from switchboard.errors import EsrError
 from switchboard.mode import FileMode, Listener
 from switchboard.rules import Rules
 from switchboard.switch import Switch
+
+if TYPE_CHECKING:
+    from hms_esr.door_chaos import DoorChaos
 
 REPORT_S: Final = 1.0
 MODE_POLL_S: Final = 0.05
@@ -71,6 +74,7 @@ class Worker:
             self._switch.trip(job.tripped)
         self._recorders = tuple(_open_recorders(job))
         self._witness = Witness(self._recorders)
+        self._troubles = _load_troubles(job)
         self._gateway = Gateway(
             self._switch,
             self._witness,
@@ -78,6 +82,7 @@ class Worker:
             stubs=StubAnswers(job.seed, job.number),
             capture=job.record is not None,
             hop=job.hop,
+            troubles=self._troubles,
         )
         self._listener = socket.socket(fileno=job.socket_fd)
         self._tls = server_tls(job.tls_cert, job.tls_key)
@@ -97,6 +102,8 @@ class Worker:
                     tasks.create_task(self._close_old_ways(listening)),
                 )
                 await self._obey(orders)
+                if self._troubles is not None:
+                    self._troubles.stop()  # what is held must not wait for the drain to end
                 await self._gateway.drain()
                 for task in background:
                     task.cancel()
@@ -162,7 +169,8 @@ class Worker:
         digest = rules.digest if rules is not None else ""
         statistics = self._gateway.statistics()
         told = self._witness.take(self._flows(statistics), levels_of(statistics))
-        self._upward.send(event="report", digest=digest, **told)
+        faults = self._troubles.take_touched() if self._troubles is not None else {}
+        self._upward.send(event="report", digest=digest, faults=faults, **told)
 
     def _flows(self, statistics: GatewayStatistics) -> dict[str, int]:
         recorders = [recorder.statistics() for recorder in self._recorders]
@@ -177,6 +185,17 @@ class Worker:
     def _close_recorders(self) -> None:
         for recorder in self._recorders:
             recorder.close()
+
+
+def _load_troubles(job: Job) -> DoorChaos | None:
+    if job.chaos is None:
+        return None
+    # A gateway without faults does without what plays them.
+    from hms_esr.door_chaos import DoorChaos, clock_from, load_faults
+    from hms_esr.door_kinds import DoorKind
+
+    clock, faults = clock_from(job.started_ns), load_faults(job.chaos)
+    return DoorChaos(faults, DoorKind("gateway"), job.seed, clock, job.number)
 
 
 def limits_here(limits: Limits, most_files: int) -> Limits:

@@ -16,7 +16,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Final, cast
 
 from proxy.gateway.bodies import Backlog, BodyReader, check_size
-from proxy.gateway.book import StubWay
+from proxy.gateway.book import StubWay, Way
 from proxy.gateway.lines import BadMessage
 from proxy.gateway.passage import Passage
 from proxy.gateway.plan import Plan
@@ -29,6 +29,7 @@ from proxy.gateway.request_head import (
 )
 from proxy.gateway.stub_passage import StubPassage
 from proxy.gateway.tls import why_mismatch
+from proxy.gateway.troubled import trouble_of
 from proxy.gateway.work import Work
 from switchboard.decide import Refuse, refuse
 from switchboard.exchange import Refusal
@@ -353,14 +354,53 @@ class ClientWire(asyncio.Protocol):
     def _begin(self, head: RequestHead, aside: Pair | None, rest: bytes) -> None:
         piece, is_last = self._first_piece(head, rest)
         self._state = _BUSY if is_last else _BODY
-        desk = self._desk
-        way = desk.choose("https" if self.is_tls else "http", head)
-        if self.is_tls and not isinstance(way, Refuse):
-            way = self._why_mismatch(way) or way
+        way = self._choose(head)
         if isinstance(way, Refuse):
             self.refuse(way, head)
             return
         self.deadline = 0.0  # looked after in every sweep
+        if self._desk.troubles is not None:
+            troubled = trouble_of(self._desk, self, way, head, aside)
+            if isinstance(troubled, Refuse):
+                self.refuse(troubled, head)
+                return
+            if troubled is not None:
+                self.work = troubled
+                troubled.start(piece, is_last=is_last)
+                return
+        self._start(way, head, aside, piece, is_last=is_last)
+
+    def start_after_all(
+        self, head: RequestHead, aside: Pair | None, piece: bytes, *, is_last: bool
+    ) -> None:
+        """A request that was held goes its way, which is decided anew: much may have changed."""
+        self.work = None
+        self.resume()
+        try:
+            way = self._choose(head)
+            if isinstance(way, Refuse):
+                self.refuse(way, head)
+            else:
+                self._start(way, head, aside, piece, is_last=is_last)
+        except Exception as error:
+            self._fail(refuse("no-rules", f"the gateway failed with {type(error).__name__}"))
+
+    def _choose(self, head: RequestHead) -> Way:
+        way = self._desk.choose("https" if self.is_tls else "http", head)
+        if self.is_tls and not isinstance(way, Refuse):
+            return self._why_mismatch(way) or way
+        return way
+
+    def _start(
+        self,
+        way: Plan | StubWay,
+        head: RequestHead,
+        aside: Pair | None,
+        piece: bytes,
+        *,
+        is_last: bool,
+    ) -> None:
+        desk = self._desk
         if isinstance(way, Plan):
             if aside is not None and not way.drops_set_aside:
                 head, aside = with_pair(head, aside), None

@@ -25,6 +25,7 @@ from switchboard.decide import Ask, refuse
 from switchboard.edit_request import is_loop
 from switchboard.exchange import Exchange, Observer, Refusal, StubCall
 from switchboard.switch import Switch
+from switchboard.trouble import TroubleCall
 
 if TYPE_CHECKING:
     from proxy.gateway.client_wire import ClientWire
@@ -47,10 +48,13 @@ class Desk:
         hop: str,
         clock: Callable[[], float],
         connect: Connect | None,
+        troubles: TroubleCall | None = None,
     ) -> None:
         self.switch = switch
         self.limits = limits
         self.stubs = stubs
+        self.troubles = troubles
+        """None: no fault was ever declared, and nobody is asked."""
         self.max_captured_bytes = max_captured_bytes
         """0: bodies are not kept for whoever observes."""
         self.hop = hop

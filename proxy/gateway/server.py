@@ -23,6 +23,7 @@ from switchboard.decide import refuse
 from switchboard.exchange import Observer, StubCall
 from switchboard.rules import LIVE, SANDBOX, Mode
 from switchboard.switch import Switch
+from switchboard.trouble import TroubleCall
 
 MAX_CAPTURED_BYTES: Final = 1_048_576
 SWEEP_S: Final = 0.5
@@ -56,6 +57,7 @@ class Gateway:
     capture: keep bodies, up to `max_captured_bytes` each, for the exchanges that are observed.
     hop: the name by which a request that comes back is known; "" looks for no loops.
     clock, connect: for tests, which decide what time it is and who answers a dial.
+    troubles: asked for what has passed, whether a declared fault touches it.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Gateway:
         hop: str = "",
         clock: Callable[[], float] = time.monotonic,
         connect: Connect | None = None,
+        troubles: TroubleCall | None = None,
     ) -> None:
         self._desk = Desk(
             switch,
@@ -80,6 +83,7 @@ class Gateway:
             hop=hop,
             clock=clock,
             connect=connect,
+            troubles=troubles,
         )
         self._doors: list[_ListeningDoor] = []
         self._arriving = 0

@@ -18,6 +18,7 @@ from switchboard.mode import MemoryMode
 from switchboard.rules import Rules
 from switchboard.rules_reader import parse_rules
 from switchboard.switch import Switch
+from switchboard.trouble import TroubleCall
 
 RULES: Mapping[str, Any] = {
     "routes": [
@@ -137,6 +138,7 @@ class Scene:
         capture: bool = False,
         max_captured_bytes: int = 1_000,
         hop: str = "gw-1",
+        troubles: TroubleCall | None = None,
     ) -> None:
         self.mode = MemoryMode()
         self.notes = Notes()
@@ -156,6 +158,7 @@ class Scene:
             hop=hop,
             clock=lambda: self.now_s,
             connect=self._connect,
+            troubles=troubles,
         )
 
     async def _connect(
