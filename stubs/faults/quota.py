@@ -28,7 +28,8 @@ class Quota(FaultKind):
     limit: int = parameter("requests", "how many fit into a window", whole(0, MAX_LIMIT))
     window_s: float = parameter("s, recorded", "how long a window is", seconds, 60.0)
     scope: Literal["service", "tenant", "key"] = parameter(
-        ", ".join(_SCOPES), "who shares the limit; `key` is an API key, else whoever is signed in",
+        ", ".join(_SCOPES),
+        "who shares the limit; `key` is an API key, else the run's user, else whoever is signed in",
         one_of(*_SCOPES), "service",
     )  # fmt: skip
     status: int = parameter("HTTP status", "400 to 599", whole(400, 599), 429)
