@@ -16,13 +16,17 @@ from stubs.definitions.error import DefinitionError
 from stubs.definitions.reader import parse_definition
 from stubs.importers.report import NotTakenError
 from stubs.importers.yaml_text import count_values, dump_yaml, is_writable
+from switchboard.fault_reader import shown
 
 MAX_FILE_CHARS: Final = 240_000
 MAX_FILE_VALUES: Final = 18_000
 MAX_SERVICES: Final = 200
 MAX_NAME: Final = 24
+MAX_HOSTS: Final = 100
 
 _NOT_NAME: Final = re.compile(r"[^a-z0-9]+")
+_PART: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST: Final = re.compile(rf"{_PART}(\.{_PART}){{0,10}}")
 _ADDRESS: Final = re.compile(r"[0-9.]+|\[.*|localhost")
 
 Route = Mapping[str, Any]
@@ -88,6 +92,11 @@ class Draft:
             where = fault.path.partition(".")[2]
             raise NotTakenError(f"{where}: {fault.message}" if where else fault.message) from None
 
+    def add_host(self, host: str) -> None:
+        """A further name to answer to; "" is none."""
+        if host and host not in self.hosts and len(self.hosts) < MAX_HOSTS:
+            self.hosts.append(host)
+
     def to_mapping(self) -> dict[str, Any]:
         """The service as its file holds it."""
         written: dict[str, Any] = {"service": self.name, "title": self.title}
@@ -110,8 +119,8 @@ class Drafts:
         """The service that answers at `shop.example:8080`; "" is the file's own."""
         host = host_of(authority)
         draft = self.named(authority.lower(), host or self._fallback, title)
-        if host and host not in draft.hosts and not any(host in d.hosts for d in self._of.values()):
-            draft.hosts.append(host)
+        if not any(host in known.hosts for known in self._of.values()):
+            draft.add_host(host)
         return draft
 
     def named(self, key: str, wish: str, title: str = "") -> Draft:
@@ -120,7 +129,7 @@ class Drafts:
             if len(self._of) >= MAX_SERVICES:
                 raise NotTakenError(f"at most {MAX_SERVICES} services are made of one file")
             name = choose_name(wish, {draft.name for draft in self._of.values()})
-            self._of[key] = Draft(name, title or f"imported from {wish[:100]}")
+            self._of[key] = Draft(name, shown(title or f"imported from {wish}"))
         return self._of[key]
 
     def services(self) -> tuple[Mapping[str, Any], ...]:
@@ -131,22 +140,23 @@ class Drafts:
 def host_of(authority: str) -> str:
     """The host name in `user@Shop.Example:8080`; "" for an address, which is no service's name."""
     host = authority.rpartition("@")[2].lower().partition(":")[0].rstrip(".")
-    if _ADDRESS.fullmatch(host) or not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", host):
+    if _ADDRESS.fullmatch(host) or not _HOST.fullmatch(host):
         return ""
-    return host if len(host) <= 200 else ""
+    return host
 
 
 def choose_name(wish: str, taken: Iterable[str]) -> str:
-    """A label of letters and digits that is not taken yet: `www.shop.example` is `shop`."""
+    """A label of letters and digits that is not taken yet: `svc-eu.hms.example` is `svc`.
+
+    Requests of a replay name the first label of the host that they were recorded at, and `svc`
+    answers for every `svc-…`; so that is what the service is called where it can be.
+    """
     taken = set(taken)
-    labels = [_NOT_NAME.sub("", label) for label in wish.lower()[:253].split(".")]
-    labels = [label for label in labels if label]
-    if len(labels) > 2 and labels[0] == "www":
-        labels = labels[1:]
+    labels = [label for label in wish.lower()[:253].split(".") if _NOT_NAME.sub("", label)]
     first = labels[0] if labels else "service"
-    names = [first, "".join(labels[:2])]
-    names = [name if name[:1].isalpha() else f"s{name}" for name in names]
-    names = [name[:MAX_NAME] for name in names]
+    family = _NOT_NAME.sub("", first.partition("-")[0]) or first
+    wishes = [_NOT_NAME.sub("", each) for each in (family, first, "".join(labels[:2]))]
+    names = [(name if name[:1].isalpha() else f"s{name}")[:MAX_NAME] for name in wishes]
     for name in (*names, *(f"{names[0]}{number}" for number in range(2, len(taken) + 3))):
         if name not in taken:
             return name

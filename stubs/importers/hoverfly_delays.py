@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from stubs.definitions.patterns import Pattern
 from stubs.importers.fields import list_in, mapping_of, text_in
 from stubs.importers.report import Item, LossReport, NotTakenError
 from stubs.importers.text_match import check_pattern
 from stubs.importers.waits import Latency, fixed_latency, mean_lognormal_latency
+
+MAX_RULES: Final = 50
 
 
 class GlobalDelays:
@@ -25,6 +27,8 @@ class GlobalDelays:
             for key in ("delays", "delaysLogNormal"):
                 for where, each in report.each(f"globalActions.{key}", list_in(actions, key)):
                     with report.taking(where) as item:
+                        if len(self._rules) >= MAX_RULES:
+                            raise NotTakenError(f"up to {MAX_RULES} of them are read")
                         self._rules.append(_read_rule(each, item))
         except NotTakenError as error:
             report.item("data.globalActions").refuse(str(error))

@@ -50,9 +50,10 @@ def _build(entry: object, drafts: Drafts, item: Item) -> tuple[Draft, dict[str, 
     item.what = f"{service} {method} {template}"[:80]
     if method in _OTHER or template in _OTHER:
         raise NotTakenError("it stands for all further routes, which have no path of their own")
-    draft = drafts.named(service, service.replace("-", ""), f"learned: {service}"[:80])
+    family = service.partition("-")[0]
+    draft = drafts.named(family, family, f"learned: {family}")
     if "-" in service:
-        item.approximate(f"the service {service} is called {draft.name}")
+        item.approximate(f"answered for every {draft.name}-…, not only for this service")
     item.approximate("the bodies of its answers were not recorded")
     route: dict[str, Any] = {"method": method, **template_path(template)}
     route["latency"] = _latency(raw)

@@ -93,6 +93,8 @@ def _negated(alternatives: list[Alternative]) -> list[Alternative]:
     """Not this one condition; not of several is an alternative for each of them."""
     if len(alternatives) != 1:
         raise NotTakenError("`not` of alternatives has no counterpart here")
+    if not alternatives[0]:
+        raise NotTakenError("`not` of nothing can never hold")
     negated: list[Alternative] = []
     for field, name, match in alternatives[0]:
         if not isinstance(match, TextMatch):

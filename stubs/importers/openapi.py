@@ -81,15 +81,9 @@ def _open_service(
                 draft, prefix = drafts.of_host(authority, title), path
             elif path != prefix:
                 raise NotTakenError("its paths begin otherwise than those of the first server")
-            elif authority:
-                _add_host(draft, authority)
+            else:
+                draft.add_host(host_of(authority))
     return draft or drafts.named("", title or name, title), prefix
-
-
-def _add_host(draft: Draft, authority: str) -> None:
-    host = host_of(authority)
-    if host and host not in draft.hosts:
-        draft.hosts.append(host)
 
 
 def _server_url(server: Mapping[str, Any]) -> str:

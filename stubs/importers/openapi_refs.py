@@ -15,8 +15,11 @@ from stubs.importers.report import NotTakenError
 from switchboard.fault_reader import shown
 
 MAX_HOPS: Final = 20
+MAX_DEPTH: Final = 20
 MAX_NODES: Final = 3_000
 """Of one schema; a larger one is not checked."""
+MAX_ALL_NODES: Final = 200_000
+"""Of all schemas of a document together."""
 
 _DEFS: Final = "#/$defs/"
 _NOT_JSON_SCHEMA: Final = frozenset(
@@ -41,6 +44,7 @@ class Document:
     def __init__(self, raw: Mapping[str, Any], *, is_30: bool) -> None:
         self.raw = raw
         self.is_30 = is_30
+        self.nodes = 0
 
     def resolve(self, value: object, what: str) -> Mapping[str, Any]:
         """The mapping, or the one that it refers to. Raises NotTakenError."""
@@ -95,7 +99,9 @@ class _Extraction:
 
     def _schema(self, raw: object, depth: int) -> dict[str, Any] | bool:
         self._nodes += 1
-        if self._nodes > MAX_NODES or depth > 20:
+        self._document.nodes += 1
+        is_too_much = self._nodes > MAX_NODES or self._document.nodes > MAX_ALL_NODES
+        if is_too_much or depth > MAX_DEPTH:
             raise NotTakenError("its schema is too large or too deep to be checked")
         if isinstance(raw, bool):
             return raw
