@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from scenarios.yaml_lines import MAX_CHARS, load_yaml
 from stubs.definitions.reader import Logic, parse_definition
 from stubs.reload import definition_files
 from stubs.service import Service
-from stubs.services import all_services
-from stubs.services.ach import make_ach
 from stubs.stage import SurroundingsOf
 from switchboard.errors import EsrError, Fault, ScenarioError
 
 BUNDLED = Path(stubs.services.__file__).parent
 MAX_SERVICES = 500
+
+_load_bundled = lru_cache(maxsize=64)(load_yaml)
+"""Whoever makes several sandboxes in one process reads the same few files each time."""
 
 
 class DefinitionsError(EsrError):
@@ -51,7 +53,6 @@ class ServiceFiles:
         self._folders = tuple(map(Path, folders))
         self._bundled = bundled
         self._read: dict[Path, _Read] = {}
-        self._python: dict[str, Service] = {}
 
     def load(self, surroundings: SurroundingsOf) -> Sequence[Service]:
         """Every service. Raises DefinitionsError with every fault of every file; what was loaded
@@ -66,7 +67,7 @@ class ServiceFiles:
         if sentences:
             raise DefinitionsError(sentences)
         self._read = read
-        return [*self._python_services(found, surroundings), *found.values()]
+        return list(found.values())
 
     def _load_folder(
         self,
@@ -102,7 +103,8 @@ class ServiceFiles:
         known = self._read.get(path)
         if known is not None and known.digest == digest:
             return known
-        value, line_of = load_yaml(data.decode("utf-8"), str(path))
+        load = _load_bundled if is_bundled else load_yaml
+        value, line_of = load(data.decode("utf-8"), str(path))
         name = _name_of(value)
         around = surroundings(name)
         logic = _logic_of(value, surroundings) if is_bundled else None
@@ -110,16 +112,6 @@ class ServiceFiles:
             value, source=str(path), line_of=line_of, logic=logic, surroundings=around
         )
         return _Read(digest, service)
-
-    def _python_services(
-        self, replaced: Mapping[str, Service], surroundings: SurroundingsOf
-    ) -> list[Service]:
-        """The services that are all Python, unless a definition takes their place."""
-        if not self._python:
-            self._python = {service.name: service for service in all_services()}
-            if "ach" in self._python:
-                self._python["ach"] = make_ach(surroundings("ach"))
-        return [service for name, service in self._python.items() if name not in replaced]
 
 
 def _name_of(value: object) -> str:

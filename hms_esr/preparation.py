@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from hms_esr.bundled import bundled_services
 from hms_esr.counted_faults import choose_requests
 from hms_esr.options import RunOptions
 from hms_esr.plain import require_plain
@@ -39,7 +40,6 @@ from scenarios.units import parse_speed
 from stubs.faults.fault import Fault
 from stubs.learned import LearnedAnswers
 from stubs.routing import RouteTable
-from stubs.services import all_services
 from switchboard.errors import EsrError, TraceError
 from switchboard.hosts import host_of
 from switchboard.rewrite import choose_upstream
@@ -140,7 +140,7 @@ def _stub_route_name(service: str, method: str, template: str) -> str:
 
 @lru_cache(maxsize=1)
 def _stub_routes() -> RouteTable:
-    return RouteTable(all_services(), LearnedAnswers())
+    return RouteTable(bundled_services(), LearnedAnswers())
 
 
 def choose_playable(tape: Tape, aim: Aim) -> tuple[Column, dict[str, int], dict[str, int]]:

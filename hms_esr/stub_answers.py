@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from hms_esr.bundled import bundled_services
 from stubs.answering import FIRST_UNNUMBERED, MAX_BODY_BYTES, Answering, Sleep
 from stubs.learned import LearnedAnswers
 from stubs.service import Answer
-from stubs.services import all_services
 from switchboard.exchange import StubAnswer, StubAsk
 from switchboard.routes import service_label
 
@@ -27,7 +27,7 @@ class StubAnswers:
     def __init__(self, seed: int, worker: int = 0, sleep: Sleep = asyncio.sleep) -> None:
         first = FIRST_UNNUMBERED + worker * PER_WORKER
         self._stubs = Answering(
-            all_services(), LearnedAnswers(), seed, sleep, first_unnumbered=first
+            bundled_services(seed), LearnedAnswers(), seed, sleep, first_unnumbered=first
         )
 
     async def __call__(self, ask: StubAsk) -> StubAnswer:

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from hms_esr.bundled import bundled_services
 from hms_esr.preparation import UsageError
 from scenarios.environments import (
     SUFFIXES,
@@ -21,7 +22,6 @@ from scenarios.environments import (
     read_environment,
 )
 from scenarios.rules_files import DEFAULT_NAME, find_rules, read_lines, read_rules, read_value
-from stubs.services import all_services
 from switchboard.environment import Environment
 from switchboard.errors import Fault, GuardError, RuleError
 from switchboard.guard import check_declared
@@ -131,7 +131,7 @@ def _missing_here(
             yield where, f"the variable {each.from_env} is not set here"
         if each.from_file and not (path.parent / each.from_file).is_file():
             yield where, f"there is no file {each.from_file} here"
-    bundled = [service.name for service in all_services()]
+    bundled = [service.name for service in bundled_services()]
     for route in rules.routes:
         if route.stub is not None and route.stub not in bundled:
             yield (

@@ -12,10 +12,10 @@ import pytest
 import typer
 
 import hms_esr
+from hms_esr.bundled import bundled_services
 from hms_esr.cli import app, replay_app
 from replay.readers.sniff import FORMATS
 from replay.tape import BLOB, COLUMNS, USER_NAMES, column_file
-from stubs.services import all_services
 
 ROOT = Path(__file__).parents[1]
 CLI_PAGE = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
@@ -180,7 +180,9 @@ def test_every_trace_format_is_named_on_the_command_lines_page(name: str) -> Non
 
 def test_every_stub_is_documented() -> None:
     page = (ROOT / "docs/stubs.md").read_text(encoding="utf-8")
-    routes = [f"`{r.method} {r.template}`" for service in all_services() for r in service.routes]
+    routes = [
+        f"`{r.method} {r.template}`" for service in bundled_services() for r in service.routes
+    ]
     assert [route for route in routes if route not in page] == []
 
 

@@ -1,37 +1,35 @@
-"""HMS-ACT: takes applications and moves them along each time somebody looks."""
+"""HMS-ACT: takes applications, runs workflows, and answers for what they call; see act.yml.
+
+Floor 1, pure. Read next: `workflows.py`, `mocks.py`.
+"""
 
 from __future__ import annotations
 
-from stubs.latency import LogNormal
-from stubs.service import Answer, Asked, Memory, Service, StubRoute, answer_json, text_of
+from stubs.service import Answer, Asked, Surroundings, answer_json, text_of
+from stubs.services.logic import ServiceLogic
+from stubs.services.mocks import Mocks
+from stubs.services.workflows import Workflows, read_usual
 
-STEPS = ("received", "in_review", "approved", "paid")
 
-
-def make_act() -> Service:
-    looked: Memory[int] = Memory()
-
-    def status(asked: Asked) -> Answer:
-        application = asked.params["application"]
-        times = (looked.get(application) or 0) + 1
-        looked.put(application, times)
-        step = STEPS[min(times, len(STEPS)) - 1]
-        return answer_json(200, application=application, status=step, env="sandbox")
-
-    return Service(
-        "act",
-        "HMS-ACT, workflows",
-        (
-            StubRoute("POST", "/applications", submit, LogNormal(median_ms=60, p99_ms=300)),
-            StubRoute(
-                "GET", "/applications/{application}", status, LogNormal(median_ms=20, p99_ms=110)
-            ),
-        ),
-    )
+def make_logic(surroundings: Surroundings) -> ServiceLogic:
+    """Raises ScenarioError when its settings are wrong."""
+    mocks = Mocks()
+    workflows = Workflows(read_usual(surroundings), mocks.is_failing)
+    handlers = {
+        "submit": submit,
+        "start": workflows.start,
+        "show": workflows.show,
+        "retry": workflows.retry,
+        "register": mocks.register,
+        "mock": mocks.answer,
+        "forget": mocks.forget,
+    }
+    return ServiceLogic(handlers, (workflows.shelf, mocks.shelf))
 
 
 def submit(asked: Asked) -> Answer:
+    """A new application; how far it has got is a sequence of act.yml."""
     fields = asked.json()
     made_up = f"APP-{asked.number_for(f'request {asked.request_id}', 12)}"
     application = text_of(fields.get("application")) or made_up
-    return answer_json(202, application=application, status=STEPS[0], env="sandbox")
+    return answer_json(202, application=application, status="received", env="sandbox")

@@ -1,27 +1,38 @@
-"""HMS-SVC: log-in, profiles, eligibility and the premium look-up."""
+"""HMS-SVC: log-in, profiles, eligibility, applications and permits; svc.yml has the routes.
+
+Floor 1, pure. Read next: `permits.py`.
+"""
 
 from __future__ import annotations
 
-from stubs.latency import LogNormal, Uniform
-from stubs.service import Answer, Asked, Service, StubRoute, answer_json, text_of
+from typing import Final
 
-PREMIUM_CENTS = 74_200
+from stubs.service import Answer, Asked, Surroundings, answer_json, text_of
+from stubs.services.logic import ServiceLogic, Settings
+from stubs.services.permits import MOST_REVIEW_DAYS, REVIEW_DAYS, Permits
+
+PREMIUM_CENTS: Final = 74_200
 """What every premium is, in cents a year."""
-ELIGIBLE_PERCENT = 92
+ELIGIBLE_PERCENT: Final = 92
 """How many citizens in a hundred are eligible."""
 
 
-def make_svc() -> Service:
-    return Service(
-        "svc",
-        "HMS-SVC, core services",
-        (
-            StubRoute("POST", "/login", log_in, LogNormal(median_ms=25, p99_ms=140)),
-            StubRoute("GET", "/profiles/{citizen}", profile, LogNormal(median_ms=18, p99_ms=90)),
-            StubRoute("POST", "/eligibility", eligibility, LogNormal(median_ms=40, p99_ms=220)),
-            StubRoute("POST", "/fetch_premium", premium, Uniform(min_ms=50, max_ms=250)),
-        ),
-    )
+def make_logic(surroundings: Surroundings) -> ServiceLogic:
+    """Raises ScenarioError when its settings are wrong."""
+    settings = Settings(surroundings, "svc", ("review_sla_days",))
+    days = settings.number("review_sla_days", REVIEW_DAYS, 0, MOST_REVIEW_DAYS)
+    settings.check()
+    permits = Permits(days)
+    handlers = {
+        "log_in": log_in,
+        "profile": profile,
+        "eligibility": eligibility,
+        "premium": premium,
+        "apply": apply,
+        "file_permit": permits.file,
+        "show_permit": permits.show,
+    }
+    return ServiceLogic(handlers, (permits.shelf,))
 
 
 def log_in(asked: Asked) -> Answer:
@@ -53,3 +64,14 @@ def eligibility(asked: Asked) -> Answer:
 def premium(asked: Asked) -> Answer:
     asked.json()
     return answer_json(200, premium=PREMIUM_CENTS)
+
+
+def apply(asked: Asked) -> Answer:
+    """A new application; what becomes of it is kept by svc.yml's state."""
+    fields = asked.json()
+    made_up = f"APP-{asked.number_for(f'request {asked.request_id}', 12)}"
+    application = text_of(fields.get("application")) or made_up
+    citizen = text_of(fields.get("citizen"))
+    return answer_json(
+        201, application=application, citizen=citizen, status="received", env="sandbox"
+    )

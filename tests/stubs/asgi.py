@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 from starlette.types import ASGIApp, Message, Scope
 
+from hms_esr.bundled import bundled_services
 from stubs.gateway import Gateway
 from stubs.learned import LearnedAnswers
-from stubs.services import all_services
 
 Pairs = Sequence[tuple[bytes, bytes]]
 
@@ -45,7 +45,7 @@ def make_gateway(
 ) -> Gateway:
     """All services, and what was learned if anything."""
     learned = LearnedAnswers() if answers is None else LearnedAnswers.parse(answers)
-    return Gateway(all_services(), learned, seed, sleep or ScriptedSleep())
+    return Gateway(bundled_services(seed), learned, seed, sleep or ScriptedSleep())
 
 
 def http_scope(method: str, target: bytes, headers: Pairs = ()) -> Scope:
