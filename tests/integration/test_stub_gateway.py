@@ -123,10 +123,9 @@ def _by_hand(arguments: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], st
 
 def test_it_answers_once_it_is_ready(stub: StubProcess) -> None:
     assert stub.is_running
-    assert ask(stub.port, "GET", "/__esr/health") == (
-        200,
-        {"status": "ok", "services": ["svc", "act", "ach"]},
-    )
+    status, health = ask(stub.port, "GET", "/__esr/health")
+    assert (status, health["status"]) == (200, "ok")
+    assert {"svc", "act", "ach"} <= set(health["services"])
     status, profile = ask(stub.port, "GET", "/profiles/C-1")
     assert (status, profile["citizen"]) == (200, "C-1")
     status, payment = ask(stub.port, "POST", "/payments", "ach-payments", b'{"amount": 5}')
