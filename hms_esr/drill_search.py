@@ -77,6 +77,10 @@ class Scale:
     def show(self, value: float) -> str:
         return str(self.write(value))
 
+    def snap(self, value: float) -> float:
+        """The nearest size that can be written."""
+        return float(round(value)) if self.is_duration or self.is_whole else round(value, 6)
+
     @property
     def step(self) -> float:
         """Values closer than this are the same when written."""
@@ -96,11 +100,13 @@ def search_smallest(
     breaks_at: float,
     tolerance: float,
     most: int = MOST_TRIES,
+    snap: Callable[[float], float] = float,
 ) -> Search:
     """Halve between an end that holds and an end that breaks until they are `tolerance` apart.
 
     The size that breaks may be the smaller number: a quota gets worse as it shrinks. At most `most`
-    runs. Raises DrillError when the ends are not as they should be, ValueError for a misuse.
+    runs. snap: the nearest size that can be written.
+    Raises DrillError when the ends are not as they should be, ValueError for a misuse.
     """
     if most < LEAST_TRIES or not tolerance > 0:
         raise ValueError(f"a search needs a tolerance and at least {LEAST_TRIES} runs")
@@ -114,7 +120,9 @@ def search_smallest(
         raise DrillError("it holds even at the other end: end with a bigger fault")
     tries = [first, last]
     while abs(breaks_at - holds_at) > tolerance and len(tries) < most:
-        middle = (holds_at + breaks_at) / 2
+        middle = snap((holds_at + breaks_at) / 2)
+        if middle in (holds_at, breaks_at):
+            break
         tries.append(Tried(middle, breaks(middle)))
         if tries[-1].why is None:
             holds_at = middle

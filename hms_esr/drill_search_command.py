@@ -33,7 +33,7 @@ from scenarios.drill import Drill
 from stubs.faults.fault import Fault
 
 SCHEMA: Final = "esr.drill-search/1"
-ASSUMED: Final = "assumed: a bigger fault does at least as much harm as a smaller one"
+ASSUMED: Final = "a bigger fault does at least as much harm as a smaller one"
 
 
 class InterruptedSearchError(DrillError):
@@ -88,7 +88,8 @@ def run_search(
         raise UsageError(f"--tolerance: {error}") from None
     check_plan(drill, given)
     breaks = _breaker(drill, given, fault, scale, play, console)
-    return search_smallest(breaks, start, end, tolerance, search.tries), scale, fault
+    found = search_smallest(breaks, start, end, tolerance, search.tries, scale.snap)
+    return found, scale, fault
 
 
 def _read_end(option: str, text: str, scale: Scale) -> float:
@@ -133,9 +134,9 @@ def why_broken(drill: Drill, evidence: Evidence) -> str | None:
 
 def print_search(console: Console, drill: Drill, fault: Fault, scale: Scale, found: Search) -> None:
     """The answer, how sure it is, and what was taken for granted."""
-    what = f"{drill.id}: {fault.id} breaks it at {scale.name} {scale.show(found.breaks_at)}"
-    console.print(Text(f"{what}, and not at {scale.show(found.holds_at)}", style="bold"))
-    runs = f"{len(found.tries)} runs; {ASSUMED}"
+    what = f"{drill.id}: {fault.id} breaks it with {scale.name}: {scale.show(found.breaks_at)}"
+    console.print(Text(f"{what}, and not with {scale.show(found.holds_at)}", style="bold"))
+    runs = f"{len(found.tries)} runs; assumed: {ASSUMED}"
     if not found.is_precise:
         runs += "; more --tries would bring the two closer together"
     console.print(Text(runs, style="dim"), soft_wrap=True)

@@ -80,6 +80,14 @@ def test_the_number_of_runs_is_bounded(edge: float, most: int) -> None:
     assert not found.is_precise
 
 
+@given(edge=st.integers(1, 999))
+def test_whole_sizes_are_tried_whole_and_told_apart(edge: int) -> None:
+    whole = Scale("limit", is_whole=True)
+    found = search_smallest(edge_at(edge), 0, 1000, 0.1, 20, whole.snap)
+    assert (found.holds_at, found.breaks_at) == (edge - 1, edge)
+    assert all(tried.value == round(tried.value) for tried in found.tries)
+
+
 def test_both_ends_are_tried_first() -> None:
     found = search_smallest(edge_at(3), 0, 4, 1)
     assert [tried.value for tried in found.tries] == [0, 4, 2, 3]
@@ -212,6 +220,7 @@ def test_a_search_plays_runs_until_the_edge_is_found(
     report = search_json(drill, fault, scale, found)
     assert report["tries"][0] == {"value": "5s", "broke": False, "why": None}
     assert report["is_precise"] is True
+    assert report["assumed"].startswith("a bigger fault")
 
 
 def test_a_search_that_ran_out_of_runs_says_so(

@@ -167,9 +167,12 @@ def test_a_fault_after_the_end_is_told_before_anything_is_sent(place: Path) -> N
 
 
 def test_a_search_finds_the_edge(place: Path) -> None:
+    text = (BUNDLED_DRILLS / "ach_outage.yml").read_text()
+    # Of a hundred users' few payments one that fails by chance would already be too many.
+    (place / "errors.yml").write_text(text.replace(", payment_success: 99", ""))
     ran = esr(
-        place, "drill", "search", "ach_outage", "--speed", "1200x", "--users", "100", "--duration",
-        "12m", "--from", "1s", "--to", "60s", "--tries", "3", "--json", "search.json",
+        place, "drill", "search", "./errors.yml", "--speed", "1200x", "--users", "100",
+        "--duration", "12m", "--from", "1s", "--to", "60s", "--tries", "3", "--json", "search.json",
     )  # fmt: skip
     assert ran.code == PASS, ran.err
     found = orjson.loads((place / "search.json").read_bytes())
