@@ -83,7 +83,8 @@ class FaultCost:
     `failed_anyway` failed without any fault as well.   recovered_by_retry: touched, tried again,
     and answered in the end.   slowed: touched, answered, and at least 10 ms slower than without
     faults, by `added_ms`.   held: waited behind a touched request of the same user, `held_ms`
-    longer than without faults.   None where only a baseline could tell.
+    longer than without faults; without a baseline as long as it waited.   None where only a
+    baseline could tell.
     """
 
     id: str
