@@ -6,6 +6,7 @@ Read next: `stubs/admin/`, the other end; docs/stub-admin.md lists the routes.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
@@ -21,7 +22,17 @@ TIMEOUT_S: Final = 10.0
 
 
 class AdminError(EsrError):
-    """The gateway answered, and did not do it; the sentence is its own."""
+    """The gateway answered, and did not do it; the sentence is its own.
+
+    status, document: of its answer, 0 and nothing where that was no problem document.
+    """
+
+    def __init__(
+        self, message: str, status: int = 0, document: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.document = document or {}
 
 
 class AdminClient:
@@ -86,5 +97,5 @@ def _read(status: int, raw: bytes, authority: str) -> Any:
     if status >= 400:
         known = value if isinstance(value, dict) else {}
         detail = str(known.get("detail") or known.get("title") or "no reason")
-        raise AdminError(f"the gateway answered {status}: {detail[:2000]}")
+        raise AdminError(f"the gateway answered {status}: {detail[:2000]}", status, known)
     return value

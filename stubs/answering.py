@@ -13,16 +13,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from stubs.clock import RecordedClock
 from stubs.delivery import watch_deliveries
 from stubs.faults.ask import FaultAsk
 from stubs.faults.course import USUAL, CallbackTwist, Course
-from stubs.journal import NO_ROUTE, Entry, Journal
+from stubs.journal import Journal
 from stubs.latency import Moment
 from stubs.learned import LearnedAnswers
 from stubs.route_tree import NO_PARAMS, RouteEntry
@@ -35,6 +33,7 @@ from stubs.service import (
     Service,
     answer_problem,
 )
+from stubs.turn import ENDINGS, Ahead, AnswerCutError, Faults, NoFaults, Turn, entry_of
 from switchboard.seeded import unit
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -51,75 +50,11 @@ _REQUEST_ID: Final = re.compile(rb"[0-9a-fA-F]{1,16}")
 _ATTEMPT: Final = re.compile(rb"[0-9]{1,4}")
 _DUE: Final = re.compile(rb"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 
-Ahead = tuple[int, Course]
-"""A request's id and its course."""
 Sleep = Callable[[float], Awaitable[None]]
 OnAnswer = Callable[[str, str, int], None]
 """Takes the service, the route and the status of every answer."""
 OnCallbacks = Callable[[Asked, Sequence[Callback], CallbackTwist | None], None]
 """Takes what a stub wants to send by itself, and what faults make of that."""
-
-
-class Faults(Protocol):
-    """The timetable of faults, as far as answering needs it: `faults/chaos.py`."""
-
-    def is_quiet_at(self, at_ms: float, /) -> bool:
-        """Whether no fault can touch a request of that moment."""
-
-    def course(self, ask: FaultAsk, /) -> Course:
-        """How a request fares; it counts as touched from here on."""
-
-    def done(self, course: Course, /) -> None:
-        """The request is over, and with it whatever it held."""
-
-    async def wait_lifted(self, course: Course, /) -> None:
-        """Until the fault that holds this request is over."""
-
-
-class NoFaults:
-    """Everything takes its usual course."""
-
-    def is_quiet_at(self, at_ms: float) -> bool:
-        return True
-
-    def course(self, ask: FaultAsk) -> Course:
-        return USUAL
-
-    def done(self, course: Course) -> None:
-        """Nothing was held."""
-
-    async def wait_lifted(self, course: Course) -> None:
-        """Nothing is held."""
-
-
-class AnswerCutError(Exception):
-    """There is no answer: a fault ends the connection, which a callable cannot do.
-
-    how: `reset` or `close`, for whoever has a connection to end.
-    """
-
-    def __init__(self, how: str) -> None:
-        super().__init__(f"a fault ends this connection ({how})")
-        self.how = how
-
-
-@dataclass(slots=True)  # one is made for each request
-class Turn:
-    """One request on its way to its answer."""
-
-    asked: Asked
-    entry: RouteEntry | None
-    course: Course
-    wait_s: float
-    """What the stub's latency and the faults ask for, before the stub is asked."""
-    instead: Answer | None = None
-    """Said without asking the stub: its queue has no room."""
-    noted: Entry | None = None
-    """The journal's entry, while the request is held."""
-
-    @property
-    def route_name(self) -> str:
-        return NO_ROUTE if self.entry is None else self.entry.name
 
 
 class Answering:
@@ -147,7 +82,7 @@ class Answering:
         self._journal = Journal(0) if journal is None else journal
         self._on_answer = on_answer or _forget
         self._on_callbacks = on_callbacks or _drop
-        self._next_unnumbered = first_unnumbered
+        self._first_unnumbered = self._next_unnumbered = first_unnumbered
         self._broken: set[str] = set()
         self.use(services)
 
@@ -157,6 +92,10 @@ class Answering:
         self.deliveries = watch_deliveries(self.services)
         self._routes = RouteTable(self.services, self._learned)
         self._broken.clear()
+
+    def renumber(self) -> None:
+        """Requests that nobody numbers are numbered as from the start, and drawn alike."""
+        self._next_unnumbered = self._first_unnumbered
 
     # One request, in two steps
 
@@ -249,11 +188,11 @@ class Answering:
         """An answer went out as usual: count it, and write it into the journal."""
         self._on_answer(turn.asked.service, turn.route_name, status)
         if self._journal.is_on:
-            self._journal.add(_entry_of(turn, status, "answered"))
+            self._journal.add(entry_of(turn, status, "answered"))
 
     def note_held(self, turn: Turn) -> None:
         """Nothing is said for a while, and the journal shows that meanwhile."""
-        turn.noted = _entry_of(turn, 0, "held")
+        turn.noted = entry_of(turn, 0, "held")
         self._journal.add(turn.noted)
 
     def settle(self, turn: Turn, status: int, ending: str, is_delivered: bool) -> None:
@@ -266,7 +205,7 @@ class Answering:
         if turn.noted is not None:
             turn.noted.status, turn.noted.ending = status, ending
         elif self._journal.is_on:
-            self._journal.add(_entry_of(turn, status, ending))
+            self._journal.add(entry_of(turn, status, ending))
         told = self.deliveries.told
         told(asked.service, name, asked.request_id, asked.attempt, status, is_delivered)
 
@@ -409,9 +348,6 @@ class Answering:
         return answer_problem(404, "No such route", detail)
 
 
-ENDINGS: Final[Mapping[str, str]] = {"reset": "reset", "close": "closed", "respond": "answered"}
-"""How the journal says it."""
-
 _UNASKED: Final = answer_problem(503, "Not asked", "a fault keeps this request from the service")
 
 
@@ -424,16 +360,6 @@ def _due_ms(headers: Mapping[bytes, bytes]) -> float | None:
 def _attempt(headers: Mapping[bytes, bytes]) -> int:
     given = headers.get(b"x-esr-attempt", b"")
     return int(given) if _ATTEMPT.fullmatch(given) else 0
-
-
-def _entry_of(turn: Turn, status: int, ending: str) -> Entry:
-    asked = turn.asked
-    return Entry(
-        asked.at_ms, time.time_ns(), asked.service, turn.route_name, asked.method,
-        f"{asked.path}?{asked.query}" if asked.query else asked.path,
-        status, turn.wait_s * 1000, asked.request_id, asked.attempt, turn.course.faults,
-        ending, asked.headers, asked.body,
-    )  # fmt: skip
 
 
 def _forget(service: str, route: str, status: int) -> None:

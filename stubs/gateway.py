@@ -22,7 +22,7 @@ from stubs.admin.app import make_admin
 from stubs.admin.place import PREFIX, Door, is_admin_call
 from stubs.answering import FIRST_UNNUMBERED as FIRST_UNNUMBERED
 from stubs.answering import MAX_BODY_BYTES as MAX_BODY_BYTES
-from stubs.answering import Ahead, AnswerCutError, Answering, OnCallbacks, Sleep, Turn
+from stubs.answering import Answering, OnCallbacks, Sleep
 from stubs.choice import ServiceChoice
 from stubs.clock import Anchor, RecordedClock
 from stubs.faults.chaos import Chaos
@@ -33,6 +33,7 @@ from stubs.incoming import Incoming
 from stubs.journal import Journal
 from stubs.learned import LearnedAnswers
 from stubs.service import Answer, Service
+from stubs.turn import Ahead, AnswerCutError, Turn
 
 MAX_COMPLAINTS: Final = 20
 """Different faults of our own that are worth a traceback; the log must not grow with the run."""
@@ -181,6 +182,10 @@ class Gateway:
         self.chaos.retime()
         for told in self.on_retime:
             told()
+
+    def renumber(self) -> None:
+        """Requests that nobody numbers get the numbers of a new gateway again."""
+        self._answering.renumber()
 
     async def reload(self) -> Mapping[str, Any]:
         """Read the definitions again. Raises EsrError, changing nothing, when they are broken."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from stubs.latency import AnyModel, parse_latency
 from stubs.latency.learned_file import Key, choose_latency
@@ -15,6 +15,8 @@ from stubs.routing import family_of
 from stubs.service import Service, StubRoute
 from switchboard.errors import ScenarioError
 from switchboard.fault_reader import FaultReader, LineOf, join
+
+EVERY: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,19 @@ class Overrides:
     routes: Mapping[Key, AnyModel] = field(default_factory=dict)
 
     def choose(self, service: str, route: StubRoute) -> AnyModel | None:
-        """A route's own goes before its service's."""
+        """A route's own goes before its service's, and that before everybody's (`*`)."""
         own = choose_latency(self.routes, service, route.method, route.template)
-        return self.services.get(service) if own is None else own
+        if own is not None:
+            return own
+        return self.services.get(service, self.services.get(EVERY))
 
 
 def parse_overrides(
     raw: Mapping[str, Any], *, source: str, line_of: LineOf, path: str = ""
 ) -> Overrides:
-    """From latencies by service (`ach`) or route (`ach POST /payments`). Raises ScenarioError.
+    """From latencies by service (`ach`, or `*` for every other) or route (`ach POST /payments`).
+
+    Raises ScenarioError.
 
     A trace's `svc-profile` means the routes of `svc`, unless those have one of their own.
     """

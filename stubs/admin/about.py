@@ -69,7 +69,7 @@ async def reload(desk: Desk, request: Request) -> Response:
 
 
 async def reset(desk: Desk, request: Request) -> Response:
-    """State, journal, faults and counts are as if the gateway had just started."""
+    """State, journal, faults, counts and draws are as if the gateway had just started."""
     stores = [store for service in desk.services() for store in service.stores]
     for store in stores:
         store.reset()
@@ -77,4 +77,5 @@ async def reset(desk: Desk, request: Request) -> Response:
     desk.chaos.clear()
     entries = desk.journal.remove()
     desk.counts.clear()
+    desk.renumber()
     return reply({"stores": len(stores), "faults": faults, "entries": entries})

@@ -57,6 +57,9 @@ class Desk(Protocol):
     def follow(self, anchor: Anchor) -> None:
         """Recorded time goes on from another anchor, for whoever lives by it."""
 
+    def renumber(self) -> None:
+        """Requests that nobody numbers get the numbers of a new gateway again."""
+
     async def reload(self) -> Mapping[str, Any]:
         """Read the definitions again; what is served then, as JSON values.
 

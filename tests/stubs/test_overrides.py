@@ -1,60 +1,48 @@
-"""Latencies in the place of a service's own."""
+"""Latencies in the place of a service's own: whose goes before whose."""
 
 from __future__ import annotations
 
 import pytest
 
-from stubs.latency import Fixed, NoDelay, Uniform
+from stubs.latency import Fixed, NoDelay
 from stubs.overrides import parse_overrides, with_latencies
 from stubs.service import Answer, Asked, Service, StubRoute
 from switchboard.errors import ScenarioError
 
 
-def nothing(_: Asked) -> Answer:
-    return Answer(200)
+def say_nothing(asked: Asked) -> Answer:
+    return Answer(204)
 
 
-ACH = Service(
+SERVICE = Service(
     "ach",
-    "payments",
-    [
-        StubRoute("POST", "/payments", nothing, Uniform(1, 2)),
-        StubRoute("GET", "/payments/{payment}", nothing, Uniform(1, 2)),
-    ],
+    "HMS-ACH",
+    (
+        StubRoute("POST", "/payments", say_nothing, Fixed(80)),
+        StubRoute("GET", "/ledger", say_nothing, Fixed(20)),
+    ),
 )
-
-
-def latencies(raw: dict[str, object]) -> list[object]:
-    overrides = parse_overrides(raw, source="test", line_of=lambda _: None)
-    return [route.latency for route in with_latencies(ACH, overrides).routes]
 
 
 @pytest.mark.parametrize(
-    ("raw", "models"),
+    ("raw", "expected"),
     [
-        pytest.param({}, [Uniform(1, 2), Uniform(1, 2)], id="none"),
-        pytest.param({"ach": 5}, [Fixed(5), Fixed(5)], id="of the service"),
-        pytest.param({"ach POST /payments": 5}, [Fixed(5), Uniform(1, 2)], id="of a route"),
-        pytest.param({"ach": 5, "ach POST /payments": 0}, [NoDelay(), Fixed(5)], id="of both"),
-        pytest.param({"ach GET /payments/{id}": 5}, [Uniform(1, 2), Fixed(5)], id="another brace"),
-        pytest.param({"ach-eu POST /payments": 5}, [Fixed(5), Uniform(1, 2)], id="of the family"),
-        pytest.param({"ach-eu": 5, "ach": 6}, [Fixed(6), Fixed(6)], id="its own goes before"),
-        pytest.param({"svc": 5}, [Uniform(1, 2), Uniform(1, 2)], id="of another"),
+        pytest.param({}, [Fixed(80), Fixed(20)], id="none"),
+        pytest.param({"svc": 5}, [Fixed(80), Fixed(20)], id="another's"),
+        pytest.param({"ach": 5}, [Fixed(5), Fixed(5)], id="service"),
+        pytest.param({"ach POST /payments": 5}, [Fixed(5), Fixed(20)], id="route"),
+        pytest.param({"ach": 5, "ach GET /ledger": 7}, [Fixed(5), Fixed(7)], id="both"),
+        pytest.param({"*": "none"}, [NoDelay(), NoDelay()], id="everybody's"),
+        pytest.param({"*": "none", "ach": 5}, [Fixed(5), Fixed(5)], id="service before everybody"),
     ],
 )
-def test_a_routes_own_goes_before_its_services(
-    raw: dict[str, object], models: list[object]
-) -> None:
-    assert latencies(raw) == models
+def test_the_closest_latency_wins(raw: dict[str, object], expected: list[object]) -> None:
+    overrides = parse_overrides(raw, source="`latency`", line_of=lambda _: None)
+    service = with_latencies(SERVICE, overrides)
+    assert [route.latency for route in service.routes] == expected
+    assert (service is SERVICE) == (expected == [Fixed(80), Fixed(20)])
 
 
-def test_a_service_without_any_is_the_very_same() -> None:
-    overrides = parse_overrides({"svc": 5}, source="test", line_of=lambda _: None)
-    assert with_latencies(ACH, overrides) is ACH
-
-
-def test_every_mistake_is_told() -> None:
-    raw = {"ach": "fast", "ach POST": 5, "ach POST payments": 5, "": 5, "svc": -1}
-    with pytest.raises(ScenarioError) as caught:
-        parse_overrides(raw, source="test", line_of=lambda _: None)
-    assert {fault.path for fault in caught.value.faults} == set(raw)
+def test_a_target_that_is_none_is_refused() -> None:
+    with pytest.raises(ScenarioError, match="cannot be"):
+        parse_overrides({"ach payments": 5}, source="`latency`", line_of=lambda _: None)

@@ -59,6 +59,7 @@ class ScriptedDesk:
     journal: Journal = field(default_factory=Journal)
     settings: dict[str, Any] = field(default_factory=dict)
     broken: tuple[FileFault, ...] = ()
+    renumbered: int = 0
     followed: list[Anchor] = field(default_factory=list)
     stores: dict[str, ScriptedStore] = field(
         default_factory=lambda: {
@@ -74,6 +75,9 @@ class ScriptedDesk:
 
     def config(self) -> Mapping[str, Any]:
         return self.settings
+
+    def renumber(self) -> None:
+        self.renumbered += 1
 
     def follow(self, anchor: Anchor) -> None:
         self.followed.append(anchor)

@@ -85,6 +85,7 @@ async def test_reset_forgets_everything() -> None:
     assert said.json == {"stores": 2, "faults": 1, "entries": 1}
     assert (len(desk.counts), len(desk.journal), desk.chaos.faults) == (0, 0, ())
     assert desk.stores["sessions"].snapshot(9) == {}
+    assert desk.renumbered == 1
 
 
 # State
