@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from stubs.importers.answers import escape_text, json_body
 from stubs.importers.believable_scalars import Expression, pick_one, scalar_value
-from stubs.importers.openapi_refs import Document
+from stubs.importers.openapi_refs import MAX_ALL_NODES, Document
 from stubs.importers.report import Item, NotTakenError
 
 MAX_DEPTH: Final = 8
@@ -52,6 +52,9 @@ class Believable:
 
     def _value(self, raw: object, name: str, depth: int) -> Any:
         self._nodes += 1
+        self._document.nodes += 1
+        if self._document.nodes > MAX_ALL_NODES:
+            raise NotTakenError("the document describes more than a definition can hold")
         if raw is True or raw == {}:
             return {}
         if raw is False:

@@ -71,11 +71,13 @@ class Draft:
             {key: value for key, value in route.items() if value is not None} for route in routes
         ]
         machines = {k: v for k, v in (state or {}).items() if k not in self.state}
+        values = self._values + count_values(new) + count_values(machines)
+        if values > MAX_FILE_VALUES:
+            raise NotTakenError(f"the definition of {self.name} is full: a file holds so much")
         if not all(map(is_writable, new)):
             raise NotTakenError("it holds text, numbers or a depth that no YAML file here can hold")
         chars = self._chars + len(dump_yaml({"routes": new, "state": machines}))
-        values = self._values + count_values(new) + count_values(machines)
-        if chars > MAX_FILE_CHARS or values > MAX_FILE_VALUES:
+        if chars > MAX_FILE_CHARS:
             raise NotTakenError(f"the definition of {self.name} is full: a file holds so much")
         self._check(new, {**self.state, **machines})
         self._chars, self._values = chars, values

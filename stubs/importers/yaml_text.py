@@ -16,6 +16,7 @@ MAX_DEPTH: Final = 30
 MAX_NUMBER_CHARS: Final = 40
 
 _PLAIN: Final = re.compile(r"[A-Za-z_/$][A-Za-z0-9_/.$-]*(?: [A-Za-z0-9_/.$-]+)*")
+_NEVER: Final = re.compile("[\0\ud800-\udfff]")
 _TAKEN: Final = frozenset(
     {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"}
 )  # fmt: skip
@@ -61,7 +62,7 @@ def is_writable(value: object, depth: int = MAX_DEPTH) -> bool:
 
 def is_text(text: str) -> bool:
     """True when YAML can hold the text."""
-    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
+    return _NEVER.search(text) is None
 
 
 def _is_key(key: object) -> bool:
