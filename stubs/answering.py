@@ -33,7 +33,8 @@ from stubs.service import (
     Service,
     answer_problem,
 )
-from stubs.turn import ENDINGS, Ahead, AnswerCutError, Faults, NoFaults, Turn, entry_of
+from stubs.turn import ENDINGS, Ahead, Faults, NoFaults, Turn, entry_of
+from stubs.turn import AnswerCutError as AnswerCutError
 from switchboard.seeded import unit
 
 MAX_BODY_BYTES: Final = 1024 * 1024

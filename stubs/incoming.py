@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from stubs.answering import MAX_BODY_BYTES, Ahead
+from stubs.answering import MAX_BODY_BYTES
 from stubs.service import Answer, answer_problem
+from stubs.turn import Ahead
 
 MAX_HEAD_BYTES: Final = 128 * 1024
 MAX_HEADERS: Final = 1_000

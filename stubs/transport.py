@@ -15,29 +15,20 @@ from collections import deque
 from collections.abc import Coroutine, Iterator
 from typing import Any, Final, cast
 
-import httptools
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from stubs.admin.place import PREFIX
-from stubs.answering import ENDINGS, MAX_BODY_BYTES, Turn
+from stubs.answering import MAX_BODY_BYTES
 from stubs.asgi_bridge import run_asgi
 from stubs.faults.course import USUAL, Course, Cut, Hold
 from stubs.framing import frame, plain_bytes, sendable
 from stubs.gateway import Gateway
-from stubs.incoming import (
-    BROKEN,
-    HEAD_TOO_LARGE,
-    MAX_HEAD_BYTES,
-    MAX_HEADERS,
-    MAX_WIRE_BYTES,
-    NO_HTTP,
-    TOO_SLOW,
-    Incoming,
-    announced_bytes,
-)
+from stubs.incoming import BROKEN, NO_HTTP, TOO_SLOW, Incoming, announced_bytes
+from stubs.request_reader import RequestReader
 from stubs.service import Answer
 from stubs.slow_reader import SlowReader
+from stubs.turn import ENDINGS, Turn
 from stubs.wire_plan import Step, wire_steps
 from stubs.wire_player import FullFlag, WirePlayer, is_gone, peer_of, reset
 
@@ -73,24 +64,18 @@ class StubConnection(asyncio.Protocol):
         self._tasks = state.tasks
         self._of_port = of_port
         self._app = app
-        self._parser = httptools.HttpRequestParser(self)
-        # Whatever follows a request that closes the connection is none of our business.
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._requests = RequestReader(self)
         self._transport = _UNMADE
-        self._incoming = Incoming()
-        self._incoming.is_whole = True  # as after any request
         self._waiting: deque[Incoming] = deque()
         self._task: asyncio.Task[None] | None = None
         self._turn: Turn | None = None
         self._is_on_wire = False
         self._full = FullFlag()
-        self._reader: SlowReader | None = None
         self._is_reading = True
         self._is_deaf = False
         self._has_eof = False
         self._is_ending = False
         self._is_closing = False
-        self._wire_bytes = 0
         self._moved_s = 0.0
         self._is_first = True
         self.opened_ms = 0.0
@@ -130,92 +115,26 @@ class StubConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
-            self._wire_bytes += len(data)
-            if self._wire_bytes > MAX_WIRE_BYTES:
+            if self._requests.is_too_much(len(data)):
                 self._transport.abort()
             return
-        self._wire_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._is_deaf = True  # what follows is another protocol, which nobody speaks here
-        except httptools.HttpParserError:
-            self._refuse(NO_HTTP)
-            return
-        incoming = self._incoming
-        if not incoming.is_whole and incoming.refused is None:
-            if not incoming.has_head and self._wire_bytes > MAX_HEAD_BYTES:
-                self._refuse(HEAD_TOO_LARGE)
-            elif self._wire_bytes > MAX_WIRE_BYTES:
-                self._refuse(self._gateway.refuse_body(incoming))
-            elif self._reader is not None:
-                self._rest(self._reader.due_s)
+        self._requests.feed(data)
+        slow = self._requests.slow
+        if slow is not None:
+            self._rest(slow.due_s)
 
-    # What the parser tells us
+    # What the reader of requests tells us
 
-    def on_message_begin(self) -> None:
-        self._incoming = Incoming()
-        self._wire_bytes = 0
+    def begin_request(self) -> None:
         self._moved_s = self._loop.time()
 
-    def on_url(self, part: bytes) -> None:
-        self._incoming.target += part
+    def stop_reading(self) -> None:
+        self._is_deaf = True
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._incoming.pairs.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        incoming, parser = self._incoming, self._parser
-        incoming.has_head = True
-        incoming.headers = headers = dict(incoming.pairs)
-        incoming.method = parser.get_method().decode("ascii")
-        incoming.keeps_alive = (
-            parser.should_keep_alive()
-            and parser.get_http_version() != "1.0"
-            and not parser.should_upgrade()
-        )
-        if not incoming.split_target():
-            self._refuse(NO_HTTP)
-        elif len(incoming.pairs) > MAX_HEADERS:
-            self._refuse(HEAD_TOO_LARGE)
-        elif b"content-length" in headers or b"transfer-encoding" in headers:
-            self._expect_body(incoming)
-
-    def on_body(self, part: bytes) -> None:
-        incoming = self._incoming
-        if incoming.refused is not None:
-            return
-        if self._reader is not None:
-            self._reader.take(len(part))
-        if not incoming.take_body(part):
-            self._refuse(self._gateway.refuse_body(incoming))
-
-    def on_message_complete(self) -> None:
-        incoming = self._incoming
-        if incoming.refused is not None:
-            return
-        incoming.end_body()
-        if self._reader is not None:
-            incoming.ready_s, self._reader = self._reader.due_s, None
-        if self._is_busy:
-            self._wait_in_line(incoming)
-        else:
-            self._serve(incoming)
-
-    # One request after the other
-
-    @property
-    def _is_busy(self) -> bool:
-        return self._task is not None or self._full.is_set or self._is_closing
-
-    @property
-    def _is_on_hold(self) -> bool:
-        return self._is_on_wire and self._turn is not None and self._turn.course.hold is not None
-
-    def _expect_body(self, incoming: Incoming) -> None:
-        """A body is announced: refuse it, ask for it, or see whether it is to be read slowly."""
+    def take_head(self, incoming: Incoming) -> None:
+        """Refuse the body, ask for it, or see whether it is to be read slowly."""
         if announced_bytes(incoming.headers) > MAX_BODY_BYTES:
-            self._refuse(self._gateway.refuse_body(incoming))
+            self.refuse_body(incoming)
             return
         if incoming.headers.get(b"expect", b"").lower() == b"100-continue":
             incoming.expects_100 = True
@@ -226,7 +145,35 @@ class StubConnection(asyncio.Protocol):
             )
             pacing = None if ahead is None else ahead[1].pacing
             if pacing is not None and pacing.direction != "response":
-                self._reader = SlowReader(pacing, self._loop.time())
+                self._requests.slow = SlowReader(pacing, self._loop.time())
+
+    def take_request(self, incoming: Incoming) -> None:
+        if self._is_busy:
+            self._wait_in_line(incoming)
+        else:
+            self._serve(incoming)
+
+    def refuse_body(self, incoming: Incoming) -> None:
+        self.refuse(incoming, self._gateway.refuse_body(incoming))
+
+    def refuse(self, incoming: Incoming, answer: Answer) -> None:
+        """What cannot be taken any further is answered without being read to its end."""
+        incoming.refused = answer
+        self._is_deaf = True
+        if self._is_busy:
+            self._waiting.append(incoming)
+        else:
+            self._send_refusal(incoming)
+
+    # One request after the other
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._task is not None or self._full.is_set or self._is_closing
+
+    @property
+    def _is_on_hold(self) -> bool:
+        return self._is_on_wire and self._turn is not None and self._turn.course.hold is not None
 
     def _rest(self, until_s: float) -> None:
         """Read on only when what was read would have come on a link that slow."""
@@ -243,8 +190,9 @@ class StubConnection(asyncio.Protocol):
 
     def _ask_for_body(self) -> None:
         """`100 Continue`, once everything before it is answered."""
-        if self._incoming.expects_100 and not self._incoming.is_whole and not self._is_busy:
-            self._incoming.expects_100 = False
+        incoming = self._requests.incoming
+        if incoming.expects_100 and not incoming.is_whole and not self._is_busy:
+            incoming.expects_100 = False
             self._transport.write(_CONTINUE)
 
     def _wait_in_line(self, incoming: Incoming) -> None:
@@ -259,7 +207,7 @@ class StubConnection(asyncio.Protocol):
             self._serve(self._waiting.popleft())
         if self._is_closing or self._is_busy:
             return
-        if self._reader is None:
+        if self._requests.slow is None:
             self._listen_again()
         self._ask_for_body()
         if self._has_eof:
@@ -435,22 +383,11 @@ class StubConnection(asyncio.Protocol):
             self._transport.abort()
         elif self._task is None and not self._is_closing:
             idle_s = now_s - self._moved_s
-            if not self._incoming.is_whole and idle_s > REQUEST_S:
-                self._refuse(TOO_SLOW)
+            incoming = self._requests.incoming
+            if not incoming.is_whole and idle_s > REQUEST_S and self._requests.slow is None:
+                self.refuse(incoming, TOO_SLOW)
             elif idle_s > KEEP_ALIVE_S:
                 self._close()
-
-    def _refuse(self, answer: Answer) -> None:
-        """What cannot be taken any further is answered without being read to its end."""
-        if self._incoming.is_whole:  # it is what follows that cannot be read
-            self._incoming = Incoming()
-        incoming = self._incoming
-        incoming.refused = answer
-        self._is_deaf = True
-        if self._is_busy:
-            self._waiting.append(incoming)
-        else:
-            self._send_refusal(incoming)
 
     def _send_refusal(self, incoming: Incoming) -> None:
         """The answer, and then some time to hear it: closing at once would reset what it says."""

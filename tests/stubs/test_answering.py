@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from stubs.answering import AnswerCutError, Answering
+from stubs.answering import Answering
 from stubs.clock import Anchor, RecordedClock
 from stubs.faults.ask import FaultAsk
 from stubs.faults.course import USUAL, CallbackTwist, Course, Cut, Hold
@@ -18,6 +18,7 @@ from stubs.journal import NO_ROUTE, Journal
 from stubs.latency import Fixed, NoDelay, Queue
 from stubs.learned import LearnedAnswers
 from stubs.service import Answer, Asked, Callback, Service, StubRoute, answer_json
+from stubs.turn import AnswerCutError
 from tests.stubs.asgi import ScriptedSleep
 
 EPOCH_MS = 1_600_000_000_000.0
