@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 
@@ -34,19 +35,20 @@ class Voice(io.TextIOBase):
         return self._stream.fileno()
 
     def write(self, text: str) -> int:
-        if self._stream is not None and self.error is None:
-            try:
-                self._stream.write(text)
-            except OSError as error:
-                self._fall_silent(error)
+        self._tell(lambda stream: stream.write(text))
         return len(text)
 
     def flush(self) -> None:
-        if self._stream is not None and self.error is None:
-            try:
-                self._stream.flush()
-            except OSError as error:
-                self._fall_silent(error)
+        self._tell(lambda stream: stream.flush())
+
+    def _tell(self, call: Callable[[TextIO], object]) -> None:
+        """A stream that its owner has closed is one that nobody reads."""
+        if self._stream is None or self.error is not None or self._stream.closed:
+            return
+        try:
+            call(self._stream)
+        except OSError as error:
+            self._fall_silent(error)
 
     def _fall_silent(self, error: OSError) -> None:
         self.error = error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(file: str, **options: Any) -> int:
-    code = run_guarded(lambda: import_command(file, **options))
-    gc.collect()  # what still holds a captured stream must not outlive it
-    return code
+    return run_guarded(lambda: import_command(file, **options))
 
 
 def written(folder: Path) -> list[str]:

@@ -78,3 +78,13 @@ def test_turning_away_a_closed_stream_is_harmless() -> None:
     stream = os.fdopen(write, "w")
     stream.close()
     turn_away(stream)
+
+
+def test_a_stream_that_its_owner_closed_is_no_error() -> None:
+    stream = io.StringIO()
+    voice = Voice(stream)
+    voice.write("heard")
+    stream.close()
+    assert voice.write("unheard") == 7
+    voice.flush()
+    assert voice.complaint is None
