@@ -17,6 +17,8 @@ EVERYTHING: Final = "*"
 _SERVICE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|\*")
 _METHOD: Final = re.compile(r"[A-Z]{1,20}")
 _LONGEST: Final = 500
+_REMEMBERED: Final = 4096
+"""Decisions about routes that are kept, of paths up to `_LONGEST`: long ones would fill memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +99,23 @@ def split_route(route: str) -> tuple[str | None, str]:
     return (method, path) if space else (None, route)
 
 
-@lru_cache(maxsize=4096)
 def fits_route(pattern: str, route: str, path: str, method: str) -> bool:
     """Whether a request of this route (`POST /payments/{payment}`) and path is meant."""
+    if len(path) > _LONGEST or len(route) > 2 * _LONGEST:
+        return _decide_route(pattern, route, path, method)
+    return _remembered(pattern, route, path, method)
+
+
+def _decide_route(pattern: str, route: str, path: str, method: str) -> bool:
     wanted_method, wanted = split_route(pattern)
     if wanted_method not in (None, "ANY", method):
         return False
     template = split_route(route)[1]
     fits = _fits_glob if "*" in wanted else _fits_template
     return fits(wanted, template) or fits(wanted, path)
+
+
+_remembered = lru_cache(maxsize=_REMEMBERED)(_decide_route)
 
 
 def _fits_template(wanted: str, path: str) -> bool:

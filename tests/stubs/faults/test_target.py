@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stubs.faults.target import Target, covers, fits_route
+from stubs.faults.target import Target, _remembered, covers, fits_route
 from stubs.faults.target_reader import parse_target
 from switchboard.fault_reader import FaultReader
 from tests.stubs.faults.examples import an_ask
@@ -29,6 +29,16 @@ from tests.stubs.faults.examples import an_ask
 )
 def test_a_family_is_meant_with_its_members(target: str, service: str, is_meant: bool) -> None:
     assert covers(target, service) is is_meant
+
+
+def test_long_paths_of_strangers_are_not_remembered() -> None:
+    _remembered.cache_clear()
+    for number in range(20):
+        long = f"/payments/{number:0100000d}"
+        assert fits_route("POST /payments/{payment}", f"POST {long}", long, "POST")
+    assert _remembered.cache_info().currsize == 0
+    assert fits_route("/payments/*", "POST /payments/{payment}", "/payments/p-1", "POST")
+    assert _remembered.cache_info().currsize == 1
 
 
 @pytest.mark.parametrize(
