@@ -35,6 +35,13 @@ def test_both_are_named() -> None:
     )
 
 
+def test_each_is_named_once_however_many_it_contradicts() -> None:
+    faults = [a_fault(f"f{n}", Error(status=400 + n)) for n in range(100)]
+    found = list(find_contradictions(faults))
+    assert [later for later, _ in found] == list(range(1, 100))
+    assert all(sentence.startswith("contradicts f0:") for _, sentence in found)
+
+
 def test_a_timetable_that_contradicts_itself_is_refused() -> None:
     raw = [
         {"kind": "down", "target": "ach", "mode": "refuse", "id": "one"},
