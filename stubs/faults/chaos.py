@@ -58,6 +58,7 @@ class Chaos:
         touches: TouchLog | None = None,
     ) -> None:
         self.numbers: dict[str, int] = {}
+        self._next_number = 0
         self._seed = seed
         self._clock = clock
         self._touches = touches
@@ -197,10 +198,21 @@ class Chaos:
                 raise ValueError(f"there is a fault {fault.id} already; remove it, or give an id")
             if contradict(other.fault, fault):
                 raise ValueError(f"{fault.id} contradicts {other.fault.id}: remove one of the two")
-        if len(self._entries) >= MAX_LIVE or len(self.numbers) >= MAX_NUMBERS:
+        if len(self._entries) >= MAX_LIVE:
             raise ValueError(f"there are {len(self._entries):,} faults already; clear some first")
-        number = self.numbers.setdefault(fault.id, len(self.numbers))
-        self._entries[fault.id] = _Entry(fault, number)
+        self._entries[fault.id] = _Entry(fault, self._number(fault.id))
+
+    def _number(self, name: str) -> int:
+        """The number of an id, which it keeps. Raises ValueError when no more can be told apart."""
+        if name not in self.numbers:
+            if len(self.numbers) >= MAX_NUMBERS:
+                if self._touches is not None:
+                    raise ValueError("too many faults came and went; use an id that there was")
+                # Without a log nobody asks for the numbers of faults that are gone.
+                self.numbers = {each: entry.number for each, entry in self._entries.items()}
+            self.numbers[name] = self._next_number
+            self._next_number += 1
+        return self.numbers[name]
 
     def _hit(self, entry: _Entry, ask: FaultAsk) -> Draw | None:
         """The draw of a request that the fault is to touch, None for any other."""

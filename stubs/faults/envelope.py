@@ -17,6 +17,8 @@ from switchboard.fault_reader import kind_of, shown
 MAX_COUNT: Final = 1_000_000_000
 LONGEST_ID: Final = 100
 _LAST_ID: Final = (1 << 64) - 1
+_LATEST_MS: Final = 100 * YEAR_MS
+"""At 1,000x a day is almost three years of recorded time, and a fault may begin then."""
 
 
 def _time(most_ms: float, most: str, least: str = "") -> Callable[[object], float]:
@@ -52,7 +54,8 @@ _NO_TIME: Final = "lasts no time at all; leave it out for a fault that ends with
 ENVELOPE: Final = (
     Parameter("id", "text", None, "its name in reports and draws; made of target and kind",
               _read_id),
-    Parameter("at", "duration", "0", "when it begins", _time(YEAR_MS, "a year"), format_ms),
+    Parameter("at", "duration", "0", "when it begins", _time(_LATEST_MS, "a hundred years"),
+              format_ms),
     Parameter("for", "duration", None, "how long it lasts; without it, until the run ends",
               _time(DAY_MS, "a day", _NO_TIME), format_ms),
     Parameter("ramp", "duration", "0", "how long the share it touches takes to grow from none",

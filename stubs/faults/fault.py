@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final, Literal
 
 from stubs.faults.ask import FaultAsk
-from stubs.faults.durations import DAY_MS, YEAR_MS
+from stubs.faults.durations import DAY_MS
 from stubs.faults.kind import TOUCH_DRAW, Draw, FaultKind
 from stubs.faults.target import Target
 from switchboard.seeded import text64
@@ -56,8 +56,8 @@ class Fault:
     def __post_init__(self) -> None:
         lasting = [each for each in (self.for_ms, self.ttl_ms) if each is not None]
         counts = [n for n in (self.every_n, self.first_n, self.max_active) if n is not None]
-        if not 0 <= self.at_ms <= YEAR_MS or not 0 <= self.ramp_ms <= DAY_MS:
-            raise ValueError("a fault begins within a year, and its ramp takes up to a day")
+        if not 0 <= self.at_ms < math.inf or not 0 <= self.ramp_ms <= DAY_MS:
+            raise ValueError("a fault begins at some time, and its ramp takes up to a day")
         if not all(0 < each <= DAY_MS for each in lasting):
             raise ValueError("a fault lasts longer than nothing and up to a day")
         if not 0 <= self.probability <= 1 or self.skip_first < 0 or any(n < 1 for n in counts):

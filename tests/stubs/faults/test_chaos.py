@@ -150,6 +150,33 @@ def test_numbers_stay_with_their_ids() -> None:
     assert [(row["id"], row["number"]) for row in chaos.list()] == [("b", 1), ("c", 2), ("a", 0)]
 
 
+@pytest.mark.parametrize("has_log", [True, False])
+def test_faults_that_come_and_go_use_up_numbers_only_of_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_log: bool
+) -> None:
+    monkeypatch.setattr("stubs.faults.chaos.MAX_NUMBERS", 3)
+    log = TouchLog(tmp_path / "touches") if has_log else None
+    chaos = Chaos(1, ManualClock(), [a_fault("stays")], log)
+    for name in ("a", "b"):
+        chaos.add(a_fault(name))
+        chaos.remove(name)
+    chaos.add(a_fault("a"))
+    chaos.remove("a")
+    if log is None:
+        chaos.add(a_fault("c"))
+        assert chaos.numbers == {"stays": 0, "c": 3}
+    else:
+        with pytest.raises(ValueError, match="use an id that there was"):
+            chaos.add(a_fault("c"))
+        log.close()
+
+
+def test_after_years_of_recorded_time_a_fault_still_begins_now() -> None:
+    years_ms = 3 * 366 * 86_400_000.0
+    added = Chaos(1, ManualClock(years_ms)).add(a_fault(at_ms=0.0))
+    assert (added.at_ms, added.ends_ms) == (years_ms, years_ms + MINUTE)
+
+
 def test_a_list_says_how_each_is() -> None:
     clock = ManualClock(MINUTE)
     endless = a_fault("endless", kind=Latency(ms=5.0), for_ms=None, at_ms=9 * MINUTE)

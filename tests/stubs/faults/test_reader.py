@@ -135,7 +135,7 @@ def test_only_what_was_set_is_written() -> None:
         pytest.param({"mode": "rset"}, "mode", "did you mean reset?", id="choice"),
         pytest.param({"at": 15}, "at", "`15` has no unit", id="no unit"),
         pytest.param({"at": "-5m"}, "at", "is negative", id="before the run"),
-        pytest.param({"at": "400d"}, "at", "is longer than a year", id="never"),
+        pytest.param({"at": "40000d"}, "at", "is longer than a hundred years", id="never"),
         pytest.param({"for": None}, "for", "nothing is not a duration", id="for nothing"),
         pytest.param({"for": 0}, "for", "lasts no time at all", id="for no time"),
         pytest.param({"for": "-1m"}, "for", "is negative", id="for negative"),
