@@ -17,6 +17,8 @@ from bench.doors import bench_doors
 from bench.middleware import bench_middleware
 from bench.open import bench_open
 from bench.report import Options, Report, to_json
+from bench.stub_delays import bench_stub_delays
+from bench.stubs import bench_stubs
 from bench.tape import bench_tape
 
 BENCHES: dict[str, Callable[[Options, Path], Report]] = {
@@ -26,6 +28,8 @@ BENCHES: dict[str, Callable[[Options, Path], Report]] = {
     "cli": bench_cli,
     "doors": bench_doors,
     "middleware": bench_middleware,
+    "stubs": bench_stubs,
+    "delays": bench_stub_delays,
 }
 RUNS = 5
 QUICK_RUNS = 1

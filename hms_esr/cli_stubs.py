@@ -203,12 +203,17 @@ def drill_search(
         str,
         typer.Option(metavar="NAME", help="What grows: for, probability, or a parameter (ms)."),
     ] = "for",
-    start: Annotated[str, typer.Option("--from", metavar="X", help="The smallest to try.")] = "10s",
-    end: Annotated[str, typer.Option("--to", metavar="X", help="The largest to try.")] = "10m",
+    start: Annotated[
+        str, typer.Option("--from", metavar="X", help="A size that still holds: 30s, 0.1, 100.")
+    ] = "10s",
+    end: Annotated[
+        str,
+        typer.Option("--to", metavar="X", help="A size that breaks it; may be the smaller number."),
+    ] = "10m",
     tolerance: Annotated[
         str | None, typer.Option(metavar="X", help="How exactly (default: 1/32 of the range).")
     ] = None,
-    tries: Annotated[int, typer.Option(min=2, max=64, help="Most runs.")] = 12,
+    tries: Annotated[int, typer.Option(min=3, max=64, help="Most runs.")] = 12,
     scenario: Scenario = None,
     speed: Speed = None,
     seed: Seed = None,
