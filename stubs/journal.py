@@ -136,6 +136,8 @@ class Journal:
         self._kept: deque[tuple[Entry, int]] = deque()
         self._bytes = 0
         self._last = 0
+        self.crowded_out = 0
+        """Entries that made room for newer ones since it was last emptied."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -170,6 +172,7 @@ class Journal:
         self._bytes += size
         while len(kept) > self._size or (self._bytes > self._most_bytes and len(kept) > 1):
             self._bytes -= kept.popleft()[1]
+            self.crowded_out += 1
 
     def select(self, filters: Filters = ALL, limit: int = 100) -> list[Entry]:
         """At most `limit` entries in order: the first ones after `after`, else the newest."""
@@ -186,6 +189,8 @@ class Journal:
         """Forget them; how many there were. Numbers go on from where they were."""
         left = [] if filters is ALL else [pair for pair in self._kept if not filters.takes(pair[0])]
         removed = len(self._kept) - len(left)
+        if filters is ALL:
+            self.crowded_out = 0
         self._kept = deque(left)
         self._bytes = sum(size for _, size in left)
         return removed

@@ -64,7 +64,7 @@ async def verify_journal(desk: Desk, request: Request) -> Response:
         raise refuse_faults(error, "No expectation") from error
     if not desk.journal.is_on:
         raise CallError(409, "No journal", "this gateway keeps no journal, so nothing can be said")
-    found = verify(desk.journal, expected, desk.journal.first_number - 1)
+    found = verify(desk.journal, expected, desk.journal.crowded_out)
     if found.ok:
         return reply(found.to_json())
     raise CallError(409, "Not as expected", found.sentence, more=found.to_json())

@@ -103,6 +103,17 @@ def test_what_is_removed_is_counted_and_its_numbers_are_not_used_again() -> None
     assert journal.last_number == 7
 
 
+def test_it_knows_how_many_made_room_for_others_until_it_is_emptied() -> None:
+    journal = Journal(size=2)
+    for each in SIX:
+        journal.add(each)
+    assert journal.crowded_out == 4
+    journal.remove(Filters(service="nobody"))
+    assert journal.crowded_out == 4
+    journal.remove()
+    assert journal.crowded_out == 0
+
+
 def test_an_entry_is_slots_only() -> None:
     assert not hasattr(entry(), "__dict__")
     assert Entry.__slots__

@@ -99,7 +99,7 @@ def test_the_sentence(expectation: Any, sentence: str) -> None:
 
 def test_what_the_journal_forgot_is_said() -> None:
     journal = journal_of(*[entry() for _ in range(5)], size=3)
-    found = verify(journal, parse_expectation({}), journal.first_number - 1)
+    found = verify(journal, parse_expectation({}), journal.crowded_out)
     assert found.sentence.endswith("3 times, as wanted; 2 older calls are no longer in the journal")
 
 

@@ -1,0 +1,369 @@
+"""A running stub gateway as a test sees it: addresses, faults, what was called, recorded time.
+
+The gateway is a process of its own that ends with the test session, however that ends; tests with
+the same wishes share one, which is reset before each. Nothing here knows pytest.
+Read next: `stubs/process.py`, and `docs/pytest.md` for those who use it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote, urlencode
+
+from hms_esr.admin_client import AdminClient, AdminError
+from stubs.config import GatewayConfig
+from stubs.faults.durations import parse_ms
+from stubs.process import StubProcess
+from switchboard.errors import EsrError, UpstreamError
+from switchboard.fault_reader import kind_of, nearest
+
+MOST_GATEWAYS: Final = 4
+"""Running at a time; the one that was not wanted for longest ends first."""
+CALLS: Final = 1_000
+TOLD: Final = 20
+WISHES: Final = ("definitions", "seed", "latency", "settings", "services", "start")
+TOKEN: Final = "ESR_TOKEN"  # noqa: S105 - the variable's name
+QUIET: Final[Mapping[str, Mapping[str, Any]]] = {
+    "ach": {"unavailable": 0, "returns": {}},
+    "act": {"fail": 0},
+}
+"""In a test nothing goes wrong that nobody asked for."""
+
+
+class WishError(EsrError):
+    """A test asks for a gateway that cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a test's gateway is like. start_ms: recorded time begins then; None is now."""
+
+    seed: int = 0
+    definitions: tuple[str, ...] = ()
+    latency: str | Mapping[str, Any] = "none"
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    services: tuple[str, ...] | None = None
+    start_ms: float | None = None
+
+    def config(self) -> GatewayConfig:
+        """Raises WishError."""
+        latencies: Mapping[str, Any]
+        if isinstance(self.latency, Mapping):
+            latencies = {"*": "none", **self.latency}
+        elif self.latency in ("none", "defined"):
+            latencies = {"*": "none"} if self.latency == "none" else {}
+        else:
+            raise WishError(
+                f"latency must be `none`, `defined` or a mapping such as {{'ach': 80}}, "
+                f"not {self.latency!r:.60}"
+            )
+        return GatewayConfig(
+            seed=self.seed,
+            services=self.services,
+            definitions=self.definitions,
+            settings={**QUIET, **self.settings},
+            latencies=latencies,
+        )
+
+
+def read_wish(marked: Mapping[str, Any], folder: Path, usual: Wish) -> Wish:
+    """What a marker says, else the usual. folder: where its relative paths begin.
+
+    Raises WishError.
+    """
+    for key in marked:
+        if key not in WISHES:
+            raise WishError(f"the marker does not know {key!r}; {nearest(key, WISHES)}")
+    seed = marked.get("seed", usual.seed)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise WishError(f"seed must be a whole number, not {kind_of(seed)}")
+    definitions = usual.definitions
+    if "definitions" in marked:
+        definitions = tuple(str(folder / each) for each in _listed(marked["definitions"]))
+    settings = marked.get("settings", usual.settings)
+    if not isinstance(settings, Mapping):
+        raise WishError("settings must be a mapping such as {'hitl': {'skip': True}}")
+    services = marked.get("services", usual.services)
+    return Wish(
+        seed,
+        definitions,
+        marked.get("latency", usual.latency),
+        settings,
+        None if services is None else tuple(map(str, _listed(services))),
+        _parse_start(marked["start"]) if "start" in marked else usual.start_ms,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that the stubs were sent. Secrets are masked.
+
+    target: path and query.   status: 0 where no answer began.   ending: `answered`, or how a fault
+    ended it.   body: JSON, or text.   faults: ids of those that touched it.
+    """
+
+    service: str
+    route: str
+    method: str
+    target: str
+    status: int
+    ending: str
+    headers: Mapping[str, str]
+    body: Any
+    faults: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    def __str__(self) -> str:
+        how = "" if self.ending == "answered" else f" {self.ending}"
+        touched = f" [{', '.join(self.faults)}]" if self.faults else ""
+        return f"{self.service} {self.method} {self.target} {self.status}{how}{touched}"
+
+
+class InjectedFault:
+    """A fault that is there until the test ends, or the `with` that it was made for."""
+
+    def __init__(self, client: AdminClient, fault_id: str) -> None:
+        self._client = client
+        self.id = fault_id
+
+    @property
+    def touched(self) -> int:
+        """How many requests it touched. Raises AdminError once it is cleared."""
+        row = self._client.call("GET", f"/faults/{quote(self.id, safe='')}")
+        return int(row["touched"])
+
+    def clear(self) -> None:
+        """End it now. Harmless when it is cleared already."""
+        try:
+            self._client.call("DELETE", f"/faults/{quote(self.id, safe='')}")
+        except AdminError as error:
+            if error.status != 404:
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.clear()
+
+
+class EsrStubs:
+    """The fixture: one gateway, for one test."""
+
+    def __init__(self, process: StubProcess, client: AdminClient) -> None:
+        self._process = process
+        self._client = client
+
+    @property
+    def address(self) -> str:
+        """`HOST:PORT` of the gateway."""
+        return self._process.address
+
+    @property
+    def pid(self) -> int:
+        """Of the gateway's process."""
+        return self._process.pid
+
+    def url(self, service: str = "") -> str:
+        """Where a service answers, such as `http://127.0.0.1:41234/ach`; no slash at the end."""
+        base = f"http://{self._process.address}"
+        return f"{base}/{service}" if service else base
+
+    def reset(self) -> None:
+        """State, journal, faults, draws and recorded time as at the start of the test."""
+        self._client.call("POST", "/reset")
+
+    def fault(
+        self,
+        kind: str,
+        target: str | Mapping[str, Any] = "*",
+        *,
+        route: str | None = None,
+        **parameters: Any,
+    ) -> InjectedFault:
+        """Inject a fault, as docs/faults.md has them; `for_` stands for its `for`.
+
+        Raises AdminError with everything that is wrong about it.
+        """
+        if route is not None:
+            known = {"service": target} if isinstance(target, str) else dict(target)
+            target = {**known, "route": route}
+        named = {"for" if key == "for_" else key: value for key, value in parameters.items()}
+        said = self._client.call("POST", "/faults", {"kind": kind, "target": target, **named})
+        return InjectedFault(self._client, said["faults"][0]["id"])
+
+    def clear_faults(self) -> None:
+        """End all faults."""
+        self._client.call("DELETE", "/faults")
+
+    def calls(self, **filters: str | int) -> list[Call]:
+        """What was asked, oldest first: `calls(service="ach", method="POST", path="/payments")`.
+
+        The filters are those of the journal: service, route, method, path (a glob), status
+        (`404`, `4xx`), fault, ending. Raises AdminError for another.
+        """
+        query = urlencode({"limit": CALLS, **filters})
+        entries = self._client.call("GET", f"/journal?{query}")["entries"]
+        return [_read_call(entry) for entry in entries]
+
+    def verify(self, **expected: Any) -> int:
+        """How many calls there were, which must be as expected: `verify(route="POST /payments",
+        json={"amount": 12.5}, exactly=1)`. The keys are those of docs/stub-admin.md.
+
+        Raises AssertionError with the nearest calls when it was otherwise.
+        """
+        try:
+            found = self._client.call("POST", "/verify", expected)
+        except AdminError as error:
+            if error.status != 409 or "sentence" not in error.document:
+                raise
+            raise AssertionError("\n".join(_sentences(error.document))) from None
+        return int(found["count"])
+
+    def state(self, service: str) -> dict[str, Any]:
+        """What a service remembers, by store."""
+        stores: dict[str, Any] = self._client.call("GET", f"/state/{quote(service, safe='')}")
+        found: dict[str, Any] = stores["state"].get(service, {})
+        return found
+
+    def set_state(self, service: str, store: str, key: str, value: Any) -> None:
+        """Set one entry of what it remembers. Raises AdminError when the store does not take it."""
+        path = "/".join(quote(each, safe="") for each in (service, store, key))
+        self._client.call("PUT", f"/state/{path}", value)
+
+    @property
+    def now_ms(self) -> float:
+        """Recorded time since the start of the test."""
+        return float(self._client.call("GET", "/clock")["now_ms"])
+
+    def advance(self, duration: str) -> None:
+        """Let recorded time pass at once, such as `3d` until payments have settled.
+
+        Raises ValueError for what is no duration.
+        """
+        self._client.call("PUT", "/clock", {"recorded_ms": self.now_ms + parse_ms(duration)})
+
+    def told(self) -> str:
+        """The newest calls and the faults, for people."""
+        try:
+            calls = self.calls()[-TOLD:]
+            faults = self._client.call("GET", "/faults")["faults"]
+        except EsrError as error:
+            return str(error)
+        lines = [str(call) for call in calls] or ["nothing was called"]
+        lines += [f"fault {row['id']}: {row['state']}, touched {row['touched']}" for row in faults]
+        return "\n".join(lines)
+
+    def begin(self, start_ms: float) -> None:
+        """As if the gateway had just started, with recorded time from there."""
+        self._client.call("POST", "/reset")
+        anchor = {"recorded_ms": 0.0, "speed": 1.0, "epoch_ms": start_ms}
+        self._client.call("PUT", "/clock", anchor)
+
+
+class GatewayPool:
+    """The gateways of a test session. A context manager; nothing is left running after it."""
+
+    def __init__(self, most: int = MOST_GATEWAYS) -> None:
+        self._most = most
+        self._running: OrderedDict[bytes, StubProcess] = OrderedDict()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        while self._running:
+            self._running.popitem()[1].stop()
+
+    def stubs(self, wish: Wish) -> EsrStubs:
+        """A gateway like that, as if it had just started. Raises EsrError."""
+        config = wish.config()
+        key = _key_of(config)
+        start_ms = time.time() * 1000 if wish.start_ms is None else wish.start_ms
+        if key in self._running:
+            self._running.move_to_end(key)
+            try:
+                return _begun(self._running[key], start_ms)
+            except UpstreamError:  # it has died since; nobody's test is to suffer for that
+                self._running.pop(key).stop()
+        process = self._running[key] = StubProcess.start(config=config)
+        if len(self._running) > self._most:
+            self._running.popitem(last=False)[1].stop()
+        return _begun(process, start_ms)
+
+
+def _begun(process: StubProcess, start_ms: float) -> EsrStubs:
+    """The gateway as if it had just started. Raises UpstreamError when it does not answer."""
+    client = AdminClient(f"http://{process.admin}", os.environ.get(TOKEN) or None)
+    stubs = EsrStubs(process, client)
+    stubs.begin(start_ms)
+    return stubs
+
+
+def _key_of(config: GatewayConfig) -> bytes:
+    try:
+        return config.to_json()
+    except (TypeError, ValueError) as error:
+        raise WishError(f"settings and latency must be JSON values: {error}") from None
+
+
+def _listed(value: object) -> Sequence[Any]:
+    """A list of one for what is no list."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _parse_start(value: object) -> float:
+    """Unix milliseconds of an ISO date and time; UTC unless it says otherwise."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if not isinstance(moment, datetime):
+            raise ValueError("not a moment")
+    except ValueError:
+        hint = "a date and time such as 2026-11-23T09:00:00-05:00"
+        raise WishError(f"start must be {hint}, not {value!r:.60}") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
+
+
+def _read_call(entry: Mapping[str, Any]) -> Call:
+    return Call(
+        entry["service"],
+        entry["route"],
+        entry["method"],
+        entry["target"],
+        entry["status"],
+        entry["ending"],
+        entry["headers"],
+        entry["body"],
+        tuple(entry["faults"]),
+    )
+
+
+def _sentences(document: Mapping[str, Any]) -> Iterator[str]:
+    """Why a verification failed, and the calls that came nearest."""
+    yield str(document["sentence"])
+    for near in document.get("nearest", ()):
+        yield f"  nearest: {_read_call(near['entry'])} ({'; '.join(near['differs'])})"
+    for example in document.get("examples", ()):
+        yield f"  called: {_read_call(example)} {json.dumps(example['body'])[:200]}"
