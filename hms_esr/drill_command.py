@@ -125,7 +125,7 @@ def player(console: Console) -> Play:
 
         with ExitStack() as stack:
             prep = prepare(options, os.environ, here(), stack)
-            result = play(prep, console, None, stack, is_last=False)
+            result = play(prep, console, None, stack, is_last=False, is_printed=False)
         return read_evidence(result.folder)
 
     return play_run

@@ -74,10 +74,12 @@ def play(
     stack: ExitStack,
     *,
     is_last: bool = True,
+    is_printed: bool = True,
 ) -> Result:
     """Play `prep` from start to verdict. Raises EsrError when it cannot begin.
 
     is_last: the process is expected to end with the run, and ignores Ctrl-C afterwards.
+    is_printed: the scorecard is printed at the end; whoever says more of it does without.
     """
     rules = read_canary_rules(os.environ, Path.cwd())
     listener = stack.enter_context(bind(address)) if address else None
@@ -93,7 +95,8 @@ def play(
     except BaseExceptionGroup as group:
         raise _first(group) from group
     view.close()
-    print_result(console, result.card, result.notes, result.folder, writer.losses)
+    if is_printed:
+        print_result(console, result.card, result.notes, result.folder, writer.losses)
     return result
 
 
