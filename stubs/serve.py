@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -33,6 +34,7 @@ from stubs.stage import LoadServices, Stage
 from stubs.transport import StubConnection
 from switchboard.errors import EsrError
 
+FILES: Final = 65_536
 CHECK_S: Final = 5.0
 """How often idle connections are looked after."""
 
@@ -123,6 +125,7 @@ def run_gateway(
     config: GatewayConfig, load_services: LoadServices, env: Mapping[str, str] = os.environ
 ) -> int:
     """Serve until told to stop; the exit code."""
+    _raise_file_limit()
     if config.with_parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -171,6 +174,15 @@ def say(sentence: str) -> None:
     """For people, on standard error; nobody there to listen is no reason to stop."""
     with contextlib.suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _raise_file_limit() -> None:
+    """A connection is a file, and the usual limit of 1,024 is too few of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # not allowed here: fewer connections then
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _end_with_parent() -> None:

@@ -1,0 +1,204 @@
+"""A connection on a scripted transport: patience, backpressure, orders from above."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from uvicorn.server import ServerState
+
+from stubs.clock import Anchor, RecordedClock
+from stubs.faults.chaos import Chaos
+from stubs.faults.course import Cut
+from stubs.faults.reader import parse_faults
+from stubs.gateway import Gateway
+from stubs.latency import NoDelay
+from stubs.learned import LearnedAnswers
+from stubs.service import Answer, Asked, Service, StubRoute
+from stubs.transport import KEEP_ALIVE_S, MOST_WAITING, REQUEST_S, StubConnection
+
+GET = b"GET / HTTP/1.1\r\nhost: svc.x\r\n\r\n"
+
+
+class ScriptedSocket:
+    """Says which TCP state the kernel would report."""
+
+    def __init__(self) -> None:
+        self.state = 1
+        self.options: list[tuple[Any, ...]] = []
+
+    def getsockopt(self, *_: Any) -> bytes:
+        return bytes([self.state])
+
+    def setsockopt(self, *option: Any) -> None:
+        self.options.append(option)
+
+
+class ScriptedTransport(asyncio.Transport):
+    """Keeps what is written, and what was done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.socket = ScriptedSocket()
+        self.written = b""
+        self.done: list[str] = []
+
+    def write(self, data: Any) -> None:
+        self.written += bytes(data)
+
+    def is_closing(self) -> bool:
+        return bool({"close", "abort"} & set(self.done))
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return {"socket": self.socket, "peername": ("127.0.0.1", 5)}.get(name, default)
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """They are nobody's business here."""
+
+    def close(self) -> None:
+        self.done.append("close")
+
+    def abort(self) -> None:
+        self.done.append("abort")
+
+    def write_eof(self) -> None:
+        self.done.append("eof")
+
+    def pause_reading(self) -> None:
+        self.done.append("pause")
+
+    def resume_reading(self) -> None:
+        self.done.append("resume")
+
+
+def hello(_: Asked) -> Answer:
+    return Answer(200, b"{}")
+
+
+class Place:
+    """A gateway of one route, and one connection to it."""
+
+    def __init__(self, *faults: dict[str, Any]) -> None:
+        routes = [StubRoute("GET", "/", hello, NoDelay()), StubRoute("POST", "/", hello, NoDelay())]
+        clock = RecordedClock(Anchor(0, 0.0, 0.0), lambda: 0)
+        parsed = parse_faults(list(faults), source="test", line_of=lambda _: None)
+        chaos = Chaos(1, clock, parsed)
+        service = Service("svc", "", routes)
+        self.gateway = Gateway([service], LearnedAnswers(), 1, clock=clock, chaos=chaos)
+        self.state = ServerState()
+        self.transport = ScriptedTransport()
+        self.connection = StubConnection(self.gateway, self.state)
+        self.connection.connection_made(self.transport)
+        self.now_s = asyncio.get_running_loop().time()
+
+    def take_statuses(self) -> list[bytes]:
+        written, self.transport.written = self.transport.written, b""
+        return [part[:3] for part in written.split(b"HTTP/1.1 ")[1:]]
+
+
+async def test_who_never_comes_to_the_end_of_a_request_is_refused() -> None:
+    place = Place()
+    place.connection.data_received(GET[:20])
+    place.connection.check(place.now_s + REQUEST_S - 1)
+    assert place.transport.written == b""
+    place.connection.check(place.now_s + REQUEST_S + 1)
+    assert place.take_statuses() == [b"408"]
+    assert place.transport.done == ["eof"], "it may still hear why"
+
+
+async def test_an_idle_connection_is_kept_for_an_hour() -> None:
+    place = Place()
+    place.connection.data_received(GET)
+    place.connection.check(place.now_s + KEEP_ALIVE_S - 1)
+    assert place.transport.done == []
+    place.connection.check(place.now_s + KEEP_ALIVE_S + 1)
+    assert place.transport.done == ["close"]
+
+
+async def test_answers_wait_while_the_kernel_takes_no_more() -> None:
+    place = Place()
+    place.connection.data_received(GET)
+    assert place.take_statuses() == [b"200"]
+    place.connection.pause_writing()
+    place.connection.data_received(GET * (MOST_WAITING + 5))
+    assert place.take_statuses() == []
+    assert place.transport.done == ["pause"]
+    place.connection.resume_writing()
+    assert place.take_statuses() == [b"200"] * (MOST_WAITING + 5)
+    assert place.transport.done == ["pause", "resume"]
+
+
+@pytest.mark.parametrize(("state", "done"), [(1, ["pause"]), (7, ["pause", "abort"])])
+async def test_who_left_while_nobody_read_is_noticed(state: int, done: list[str]) -> None:
+    place = Place()
+    place.connection.pause_writing()
+    place.connection.data_received(GET * MOST_WAITING)
+    place.transport.socket.state = state
+    place.connection.check(place.now_s)
+    assert place.transport.done == done
+
+
+async def test_a_body_that_is_read_slowly_pauses_reading() -> None:
+    slow = {"kind": "throttle", "bytes_per_s": 1000, "direction": "request", "target": "svc",
+            "at": "0s", "for": "1h"}  # fmt: skip
+    place = Place(slow)
+    head = b"POST / HTTP/1.1\r\nhost: svc.x\r\ncontent-length: 5000\r\n\r\n"
+    place.connection.data_received(head + b"x" * 500)
+    assert place.transport.done == ["pause"]
+    assert place.transport.written == b""
+
+
+async def test_a_fault_may_end_a_connection_that_was_there() -> None:
+    place = Place()
+    place.connection.cut(Cut("reset"))
+    while not place.transport.done:  # noqa: ASYNC110 - the loop's next rounds
+        await asyncio.sleep(0)
+    assert place.transport.done == ["abort"]
+    assert len(place.transport.socket.options) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "done"),
+    [
+        pytest.param(b"", ["close"], id="idle"),
+        pytest.param(GET, ["close"], id="after an answer"),
+    ],
+)
+async def test_a_server_that_ends_closes_who_waits_for_nothing(
+    data: bytes, done: list[str]
+) -> None:
+    place = Place()
+    if data:
+        place.connection.data_received(data)
+    place.connection.shutdown()
+    assert place.transport.done == done
+
+
+async def test_connections_are_known_while_they_last() -> None:
+    place = Place()
+    assert place.gateway.connections == {place.connection}
+    assert place.state.connections
+    place.connection.connection_lost(None)
+    assert place.gateway.connections == set()
+    assert not place.state.connections
+
+
+async def test_a_fault_of_our_own_is_a_500_and_told_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place()
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("of our own")
+
+    monkeypatch.setattr(place.gateway, "begin", broken)
+    place.connection.data_received(GET)
+    assert place.take_statuses() == [b"500"]
+    other = StubConnection(place.gateway, place.state)
+    other.connection_made(ScriptedTransport())
+    other.data_received(GET)
+    assert len(caplog.records) == 1
