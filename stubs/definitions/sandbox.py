@@ -12,7 +12,7 @@ from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Va
 from functools import partial
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -55,6 +55,7 @@ _REASONS: Final = {
 _EACH: Final = "~each"
 _WEIGH: Final = "~weigh"
 _CONCAT: Final = "~concat"
+_BUILT: Final = "~built"
 """Filters that only the rewriting can name."""
 _ITERABLE: Final = (list, tuple, dict, str, ItemsView, KeysView, ValuesView)
 
@@ -92,8 +93,13 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         )
         self.work = Work()
         self.globals.clear()
-        self.filters = {name: partial(self._run_filter, run) for name, run in FILTERS.items()}
-        self.filters |= {_EACH: self._each, _WEIGH: self._weigh, _CONCAT: self._concat}
+        self.filters = {
+            _EACH: self._each,
+            _WEIGH: self._weigh,
+            _CONCAT: self._concat,
+            _BUILT: self._built,
+        }
+        self.filters |= {name: _at_run(self._run_filter, run) for name, run in FILTERS.items()}
         self.tests = dict(TESTS)
         self._known: dict[str, Mapping[str, object]] = {
             "request": REQUEST_NAMES,
@@ -164,7 +170,10 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
             self.work.weigh(right)
         if operator == "*":
             self._check_product(left, right)
-        return self.binop_table[operator](left, right)
+        result = self.binop_table[operator](left, right)
+        if isinstance(result, list | tuple):
+            self.work.spend_built(result)
+        return result
 
     def _check_product(self, left: Any, right: Any) -> None:
         if not all(isinstance(each, int | float) for each in (left, right)):
@@ -195,14 +204,15 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
             return obj  # so that one `default` at the end of a path is enough
         return Missing(obj=obj, name=name)
 
-    def _run_filter(self, run: Filter, value: Any, *args: Any, **kwargs: Any) -> Any:
+    def _run_filter(self, run: Filter, _: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(value, Undefined):
             self.work.weigh(value)
         elif run is not FILTERS["default"]:
             value._fail_with_undefined_error()
         return run(self.work, value, *args, **kwargs)
 
-    def _each(self, value: Any, steps: int) -> Any:
+    @pass_context
+    def _each(self, _: Context, value: Any, steps: int) -> Any:
         """What a loop goes over, paid for before it starts."""
         if isinstance(value, Undefined):
             value._fail_with_undefined_error()
@@ -211,12 +221,19 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         self.work.spend(1 + len(value) * steps)
         return value
 
-    def _weigh(self, value: Any) -> Any:
+    @pass_context
+    def _weigh(self, _: Context, value: Any) -> Any:
         if not isinstance(value, Undefined):
             self.work.weigh(value)
         return value
 
-    def _concat(self, values: list[Any]) -> str:
+    @pass_context
+    def _built(self, _: Context, value: Any) -> Any:
+        self.work.spend_built(value)
+        return value
+
+    @pass_context
+    def _concat(self, _: Context, values: list[Any]) -> str:
         texts = [self._finalize(value) for value in values]
         self.work.spend_chars(sum(map(len, texts)))
         return "".join(texts)
@@ -240,8 +257,9 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 
     def _check(self, tree: nodes.Template) -> None:
         """Raises ValueError for a node, a name, a filter or a test that is not offered."""
-        stored = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
-        for node, depth, loops in _walk(tree):
+        walked = list(_walk(tree))
+        stored = {n.name for n, _, _ in walked if isinstance(n, nodes.Name) and n.ctx == "store"}
+        for node, depth, loops in walked:
             if depth > MAX_DEPTH or loops > MAX_NESTED_LOOPS:
                 limit = f"{MAX_DEPTH} levels or {MAX_NESTED_LOOPS} loops"
                 raise ValueError(f"this template is nested deeper than {limit}")
@@ -324,6 +342,8 @@ def _rewritten(tree: nodes.Template) -> nodes.Template:
     for item in list(tree.find_all(nodes.Getitem)):
         if isinstance(item.arg, nodes.Slice):
             item.node = _weighed(item.node)
+    for kind in (nodes.List, nodes.Tuple, nodes.Dict):
+        _replace_nodes(tree, kind, _paid)
     _replace_nodes(tree, nodes.Concat, lambda node: _filtered(nodes.List(node.nodes), _CONCAT))
     return tree
 
@@ -343,6 +363,18 @@ def _as_expression(node: nodes.Node) -> nodes.Expr:
 
 def _weighed(node: nodes.Expr) -> nodes.Expr:
     return node if isinstance(node, nodes.Const) else _filtered(node, _WEIGH)
+
+
+def _paid(made: nodes.Expr) -> nodes.Node:
+    """A list or mapping that is paid for when it is made; a constant one is as long as its text."""
+    is_target = isinstance(made, nodes.Tuple) and made.ctx == "store"
+    is_constant = made.find(nodes.Name) is None
+    return made if is_target or is_constant else _filtered(made, _BUILT)
+
+
+def _at_run(run_filter: Callable[..., Any], run: Filter) -> Callable[..., Any]:
+    """A filter that Jinja2 does not run when it compiles: what it makes is paid for at each run."""
+    return pass_context(partial(run_filter, run))
 
 
 def _filtered(node: nodes.Expr, name: str, *args: nodes.Expr) -> nodes.Filter:

@@ -13,6 +13,8 @@ from stubs.definitions.error import TooCostlyError
 MAX_STEPS: Final = 50_000
 """What the templates of one answer may do: a loop's turn is one step, and so are 64 characters."""
 CHARS_A_STEP: Final = 64
+CHARS_A_VALUE: Final = 8
+"""What a value counts as besides its text, in a list that a template made."""
 BYTES_A_CONTAINER_STEP: Final = 512
 """What a list or mapping holds is not known without walking through it: the body's size is."""
 
@@ -39,6 +41,25 @@ class Work:
 
     def spend_chars(self, chars: int) -> None:
         self.spend(1 + chars // CHARS_A_STEP)
+
+    def spend_built(self, value: Any) -> None:
+        """Pay for a list or mapping that a template made, with all that is in it.
+
+        The same thing may be in it many times, so that a few lines could make more than fits into
+        memory; whatever walks over it later is charged for its size as for the body's.
+        """
+        chars, left = 0, [value]
+        while left:
+            each = left.pop()
+            chars += CHARS_A_VALUE + (len(each) if isinstance(each, str) else 0)
+            if chars > CHARS_A_STEP * self.left:
+                self.spend(self.left + 1)
+            if isinstance(each, dict):
+                left.extend(each.values())
+            elif isinstance(each, list | tuple):
+                left.extend(each)
+        self.spend_chars(chars)
+        self._container_steps = max(self._container_steps, 1 + chars // BYTES_A_CONTAINER_STEP)
 
     def weigh(self, value: Any) -> None:
         """Spend what it costs to walk over a value once."""

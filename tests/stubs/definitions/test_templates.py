@@ -13,7 +13,14 @@ from stubs.definitions.error import DefinitionError
 from stubs.definitions.filters import FILTERS, TESTS
 from stubs.definitions.sandbox import TAGS, TEXT_METHODS
 from stubs.service import Answer, Asked
-from tests.stubs.definitions.defining import answering, ask, asked, body_of, define_route
+from tests.stubs.definitions.defining import (
+    answering,
+    ask,
+    asked,
+    body_of,
+    define_route,
+    fault_of,
+)
 
 DATA = "{citizens: [{id: C-1, name: Ada, n: 3}, {id: C-2, name: Ben, n: 4}], title: Lib}"
 STATE = "{step: {key: path.c, initial: received}}"
@@ -285,6 +292,47 @@ def test_a_template_that_does_too_much_for_one_request_is_stopped(
     answer = answer_of(source, request_)
     assert answer.status == 500
     assert "it does more than 50,000 steps for one answer" in body_of(answer)["detail"]
+
+
+LETTERS = "'" + "x" * 4_000 + "'"
+LEVELS = range(1, 40)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(
+            f"{{% for a in {LETTERS} %}}{{% for b in {LETTERS} %}}{{% for c in {LETTERS} %}}"
+            + "{% endfor %}" * 3,
+            id="loops over constants, which are not worked out beforehand",
+        ),
+        pytest.param(
+            "{% set a0 = [request.id] %}"
+            + "".join(f"{{% set a{n} = [a{n - 1}, a{n - 1}] %}}" for n in LEVELS),
+            id="lists that hold one another twice",
+        ),
+        pytest.param(
+            "{% set a0 = {'k': request.id} %}"
+            + "".join(f"{{% set a{n} = {{'a': a{n - 1}, 'b': a{n - 1}}} %}}" for n in LEVELS),
+            id="mappings that hold one another twice",
+        ),
+        pytest.param(
+            "{% set a = [request.json] %}" + "{% set a = a + a %}" * 12, id="one body many times"
+        ),
+    ],
+)
+def test_what_a_template_makes_is_paid_for_before_anything_walks_over_it(source: str) -> None:
+    answer = answer_of(source + "{{ 1 }}", LONG)
+    assert "it does more than 50,000 steps for one answer" in body_of(answer)["detail"]
+
+
+CHAINS = ["{{ " + "1+" * 5_000 + "1 }}", "{{ now" + ".a" * 5_000 + " }}"]
+
+
+@pytest.mark.parametrize("source", CHAINS, ids=["sums", "names"])
+def test_a_long_chain_is_a_fault_of_the_file(source: str) -> None:
+    message = fault_of(f"{{method: POST, path: /p, answer: {{text: '{source}'}}}}")
+    assert "nested deeper than 40 levels" in message
 
 
 def test_the_budget_is_for_all_templates_of_an_answer_together() -> None:
