@@ -89,6 +89,8 @@ class Gateway:
         self.sleep = sleep
         self.connections: set[Connection] = set()
         self.on_reload: Reload | None = None
+        self.definitions_error: str | None = None
+        """Why an edit of the definitions was not taken; None when they are served as they are."""
         self.on_retime: list[Callable[[], None]] = []
         self._answering = Answering(
             services, learned, seed, sleep, self.counts.add,
@@ -173,8 +175,8 @@ class Gateway:
         self._answering.use(services)
 
     def config(self) -> Mapping[str, Any]:
-        """What this gateway runs with, as JSON values."""
-        return self._config
+        """What this gateway runs with, and what is wrong with edited definitions, as JSON."""
+        return {**self._config, "definitions_error": self.definitions_error}
 
     def follow(self, anchor: Anchor) -> None:
         """Recorded time goes on from another anchor; whoever waits by it looks again."""

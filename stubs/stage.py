@@ -85,7 +85,12 @@ class Stage:
     async def reload(self) -> dict[str, Any]:
         """Read the definitions again and serve them. Raises EsrError, and changes nothing then."""
         before = {service.name: service for service in self.gateway.services()}
-        services = await asyncio.to_thread(self._services)
+        try:
+            services = await asyncio.to_thread(self._services)
+        except EsrError as error:
+            self.gateway.definitions_error = str(error)
+            raise
+        self.gateway.definitions_error = None
         self.gateway.use(services)
         changed = [s.name for s in services if before.get(s.name) is not s]
         gone = sorted(before.keys() - {service.name for service in services})

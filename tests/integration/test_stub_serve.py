@@ -121,10 +121,12 @@ def test_an_edit_is_taken_and_a_broken_one_is_not(tmp_path: Path, folder: Path) 
         lib.write_text("service: lib\nroutes: [{method: GET}]\n")
         said = served.wait_said("are not taken")
         assert str(lib) in said
+        assert str(lib) in served.admin.call("GET", "/config")["definitions_error"]
         assert served.get("/lib/cards").body == b'{"cards":2}'
         lib.write_text(LIB.format(count=3))
         served.wait_said("took the edited definitions: lib")
         assert served.get("/lib/cards").body == b'{"cards":3}'
+        assert served.admin.call("GET", "/config")["definitions_error"] is None
         assert not any("not taken" in line for line in served.all_said()), "told once"
         # What did not change remembers what it was told.
         with Caller(served.port) as caller:
