@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 
-from stubs.service import Answer, Asked
+from hms_esr.definitions_files import ServiceFiles
+from stubs.clock import RecordedClock
+from stubs.records import record_nothing
+from stubs.service import Answer, Asked, Service, Surroundings
 from stubs.services.ach.logic import AchLogic, build_logic
 
 SEED = 7
@@ -21,6 +25,15 @@ def eastern_ms(text: str) -> float:
     """Unix time of `2026-11-25 19:59` in New York."""
     at = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("America/New_York"))
     return at.timestamp() * 1000
+
+
+def make_ach(surroundings: Surroundings | None = None) -> Service:
+    """The service that ach.yml describes. Nobody keeps its ledger without surroundings."""
+    around = surroundings or Surroundings(SEED, RecordedClock(), record_nothing, {})
+    loaded = ServiceFiles().load(
+        lambda name: around if name == "ach" else replace(around, settings={})
+    )
+    return next(service for service in loaded if service.name == "ach")
 
 
 class Rail:

@@ -7,10 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.yaml_lines import load_yaml
-from stubs.definitions.reader import parse_definition
-from stubs.services.ach import make_ach
-from stubs.services.ach.logic import build_logic
 from stubs.services.ach.payments import REVERSAL_REASONS
 from stubs.services.ach.returns import (
     CONSUMER_CODES,
@@ -20,6 +16,7 @@ from stubs.services.ach.returns import (
     TEST_ACCOUNTS,
 )
 from stubs.services.ach.settings import FIELDS, LIMITS, AchSettings
+from tests.stubs.ach.rail import make_ach
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/ach.md").read_text(encoding="utf-8")
@@ -91,16 +88,3 @@ def test_every_event_and_reason_of_the_ledger_is_documented() -> None:
     assert {"committed", "unheard", "charged_again", "return_told", "settled"} <= events
     assert {"key_reused", "unavailable", "prenote", "duplicate"} <= reasons
     assert sorted(word for word in events | reasons if f"`{word}`" not in PAGE) == []
-
-
-def test_the_definition_has_the_same_routes_and_latencies() -> None:
-    path = ROOT / "stubs/services/ach.yml"
-    raw, line_of = load_yaml(path.read_text(encoding="utf-8"), path.name)
-    logic = build_logic(lambda kind, event: None, {})
-    service = parse_definition(raw, source=path.name, line_of=line_of, logic=logic)
-    usual = make_ach()
-    assert (service.name, service.title) == (usual.name, usual.title)
-    assert [(each.name, each.latency) for each in service.routes] == [
-        (each.name, each.latency) for each in usual.routes
-    ]
-    assert list(service.stores) == list(logic.stores)

@@ -6,9 +6,8 @@ from collections import Counter
 
 import pytest
 
-from stubs.services.ach import make_ach
 from stubs.services.ach.settings import AchSettings
-from tests.stubs.ach.rail import Rail, name_of
+from tests.stubs.ach.rail import Rail, make_ach, name_of
 from tests.stubs.asgi import make_gateway
 from tests.stubs.services.asking import get, post
 from tests.stubs.test_service import asked as asked_with

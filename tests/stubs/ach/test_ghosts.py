@@ -15,7 +15,7 @@ from stubs.faults.chaos import Chaos
 from stubs.faults.reader import parse_faults
 from stubs.learned import LearnedAnswers
 from stubs.service import Surroundings
-from stubs.services.ach import make_ach
+from tests.stubs.ach.rail import make_ach
 from tests.stubs.asgi import ScriptedSleep
 
 Keys = Literal["none", "same", "fresh"]

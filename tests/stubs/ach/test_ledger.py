@@ -6,9 +6,8 @@ import pytest
 
 from stubs.delivery import Delivery, DeliveryLog, watch_deliveries
 from stubs.service import Service, Store
-from stubs.services.ach import make_ach
 from stubs.services.ach.ledger import FIRST_UNNUMBERED, RECENT_LINES
-from tests.stubs.ach.rail import DAY_MS, Rail, name_of, said
+from tests.stubs.ach.rail import DAY_MS, Rail, make_ach, name_of, said
 
 PAYMENT = {"citizen": "C-1", "amount": 12, "account": "2"}
 

@@ -9,9 +9,10 @@ import pytest
 
 from stubs.clock import RecordedClock
 from stubs.service import Surroundings
-from stubs.services.ach import make_ach, make_logic
+from stubs.services.ach import make_logic
 from stubs.services.ach.settings import FIELDS, LIMITS, AchSettings, parse_settings
-from switchboard.errors import ScenarioError
+from switchboard.errors import EsrError, ScenarioError
+from tests.stubs.ach.rail import make_ach
 
 
 def test_nothing_is_the_usual() -> None:
@@ -103,9 +104,10 @@ def test_the_surroundings_settings_are_used() -> None:
         raise AssertionError("nothing happened yet")
 
     around = Surroundings(1, RecordedClock(), record, {"unavailable": 7})
-    for make in (make_ach, make_logic):
-        with pytest.raises(ScenarioError, match="unavailable"):
-            make(around)
+    with pytest.raises(ScenarioError, match="unavailable"):
+        make_logic(around)
+    with pytest.raises(EsrError, match="unavailable"):
+        make_ach(around)
 
 
 def test_the_limits_are_those_of_the_table() -> None:
