@@ -5,11 +5,10 @@ Whether the address may be reached is the guard's word, when it is sent. Floor 1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-
-import regex
 
 from stubs.definitions.answers import NamesOf
 from stubs.definitions.json_tree import Piece
@@ -27,8 +26,8 @@ MAX_CALLBACKS: Final = 20
 MAX_URL_CHARS: Final = 2_000
 MAX_AFTER_MS: Final = 366 * 86_400_000.0
 
-_METHOD: Final = regex.compile(r"[A-Z]{1,20}")
-_URL: Final = regex.compile(r"https?://[\x21-\x7e]+")
+_METHOD: Final = re.compile(r"[A-Z]{1,20}")
+_URL: Final = re.compile(r"https?://[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from stubs.definitions.json_path import parse_json_path
 from stubs.definitions.view import NOTHING, UNREADABLE, View
 from stubs.service import Asked, text_of
 from switchboard.fault_reader import nearest, shown
@@ -82,6 +81,9 @@ def _form(name: str) -> Part:
 
 
 def _json(name: str) -> Part:
+    # Only definitions that use it wait for the library: it takes a while to import.
+    from stubs.definitions.json_path import parse_json_path
+
     find = parse_json_path(name)
 
     def part(asked: Asked, view: View) -> str:

@@ -7,17 +7,19 @@ comes near it.
 from __future__ import annotations
 
 import logging
+import re
 from math import prod
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import regex
+if TYPE_CHECKING:
+    import regex
 
 TIMEOUT_S: Final = 0.02
 MAX_PATTERN_CHARS: Final = 1_000
 MAX_REPEATS: Final = 10_000
 """What the counts of a pattern may multiply to: `(a{1000}){1000}` fills memory when compiled."""
 
-_COUNT: Final = regex.compile(r"(\)?)\{(\d*),?(\d*)\}")
+_COUNT: Final = re.compile(r"(\)?)\{(\d*),?(\d*)\}")
 _REPEATING: Final = frozenset("*+?{")
 
 
@@ -66,6 +68,9 @@ def _compile(text: str) -> regex.Pattern[str]:
         raise ValueError(f"a pattern has up to {MAX_PATTERN_CHARS:,} characters")
     if _repeats(text) > MAX_REPEATS:
         raise ValueError(f"the counts in braces may multiply to {MAX_REPEATS:,} at most")
+    # Only definitions with patterns wait for the library, which takes a while to import.
+    import regex
+
     try:
         return regex.compile(text, regex.DOTALL)
     except (RecursionError, MemoryError):

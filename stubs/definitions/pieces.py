@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-
-import regex
 
 from stubs.definitions.error import BrokenTemplateError, TooCostlyError
 from stubs.definitions.filters import text_from
@@ -27,8 +26,8 @@ MAX_HEADERS: Final = 100
 
 _TEXT: Final = b"text/plain; charset=utf-8"
 _BINARY: Final = b"application/octet-stream"
-_NAME: Final = regex.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-_VALUE: Final = regex.compile(r"[\t\x20-\x7e\x80-\xff]{0,8000}")
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8000}")
 _MAX_VALUE_CHARS: Final = 8_000
 _CONTROLS: Final = dict.fromkeys((*range(32), 127), " ")
 """What would end a header is a space in it, whoever sent it."""

@@ -5,11 +5,11 @@ Floor 1, pure: reading YAML is somebody else's. Read next: `route_reader.py`, `r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import orjson
-import regex
 
 from stubs.definitions.error import DefinitionError
 from stubs.definitions.parts import parse_part
@@ -32,11 +32,11 @@ MAX_DEPTH: Final = 60
 MAX_FAULTS: Final = 100
 MAX_TITLE_CHARS: Final = 200
 
-_LABEL: Final = regex.compile(r"[a-z][a-z0-9]{0,30}")
-_HOST: Final = regex.compile(
+_LABEL: Final = re.compile(r"[a-z][a-z0-9]{0,30}")
+_HOST: Final = re.compile(
     r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?){0,10}"
 )
-_WORD: Final = regex.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")
 
 
 class Logic(Protocol):

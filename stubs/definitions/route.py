@@ -10,17 +10,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stubs.definitions.answers import NamesOf, Say
 from stubs.definitions.callbacks import CallbackForms
 from stubs.definitions.error import BrokenTemplateError
-from stubs.definitions.schema import BodySchema
 from stubs.definitions.states import Machine, apply_sets
 from stubs.definitions.templates import FilledSheet
 from stubs.definitions.view import NOTHING, UNREADABLE, View, Views
 from stubs.definitions.when import When
 from stubs.service import Answer, Asked, answer_problem
+
+if TYPE_CHECKING:
+    from stubs.definitions.schema import BodySchema
 
 Chances = Sequence[tuple[float, Say]]
 """(draws below this, what is said), ascending."""

@@ -5,11 +5,10 @@ Read next: `route.py`, which puts the parts to work.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-import regex
 
 from stubs.definitions.answers import Said, Say, parse_answer
 from stubs.definitions.callbacks import parse_callbacks
@@ -52,8 +51,8 @@ MAX_ANSWERS: Final = 1_000
 MAX_TIMES: Final = 1_000_000
 PRIORITIES: Final = range(1, 1_001)
 
-_METHOD: Final = regex.compile(r"[A-Z]{1,20}")
-_BRACE: Final = regex.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,60})\}")
+_METHOD: Final = re.compile(r"[A-Z]{1,20}")
+_BRACE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,60})\}")
 _OWN: Final = "/__esr"
 
 

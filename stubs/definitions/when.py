@@ -8,15 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from stubs.definitions.json_path import parse_json_path
 from stubs.definitions.matchers import Condition, parse_condition, same
-from stubs.definitions.schema import BodySchema
 from stubs.definitions.states import Machine
 from stubs.definitions.view import NOTHING, UNREADABLE, View
 from stubs.service import Asked
 from switchboard.fault_reader import FaultReader, join, kind_of, nearest, shown
+
+if TYPE_CHECKING:
+    from stubs.definitions.schema import BodySchema
 
 WHEN_KEYS: Final = (
     "query",
@@ -93,6 +94,9 @@ def _parse_form(raw: object, path: str, reader: FaultReader) -> list[Check]:
 
 
 def _parse_json(raw: object, path: str, reader: FaultReader) -> list[Check]:
+    # Only definitions that use it wait for the library, which takes a while to import.
+    from stubs.definitions.json_path import parse_json_path
+
     checks = []
     for name, condition in _conditions(raw, path, reader, is_json=True):
         find = reader.checked(join(path, name), name, parse_json_path)
@@ -156,6 +160,9 @@ _SIMPLE: Final[Mapping[str, Callable[[object, str, FaultReader], list[Check]]]] 
 
 
 def read_schema(raw: object, path: str, reader: FaultReader) -> BodySchema | None:
+    # Only definitions that use it wait for the library, which takes a while to import.
+    from stubs.definitions.schema import BodySchema
+
     try:
         return BodySchema(raw)
     except ValueError as error:
