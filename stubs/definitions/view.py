@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from stubs.definitions.patterns import begin_round
 from stubs.service import Asked
 
 MAX_FIELDS: Final = 1_000
@@ -37,6 +38,7 @@ class View:
     __slots__ = ("_cookies", "_form", "_json", "_query", "asked_query", "body", "headers")
 
     def __init__(self, asked: Asked) -> None:
+        begin_round()
         self.asked_query = asked.query
         self.headers = asked.headers
         self.body = asked.body

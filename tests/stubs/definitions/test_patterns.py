@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stubs.definitions.patterns import MAX_PATTERN_CHARS, Pattern
+from stubs.definitions.patterns import MAX_PATTERN_CHARS, MAX_TIMEOUTS, Pattern, begin_round
 
 EXPLODING = {
     "nested repeats": (r"(x+x+)+y", "x" * 50_000),
@@ -28,6 +28,20 @@ def test_a_pattern_that_explodes_does_not_match_and_says_so_once(
         assert [pattern.fits(value) for _ in range(3)] == [False] * 3
     assert pattern.timeouts == 3
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("word", ["fits", "finds"])
+def test_a_request_of_many_values_that_explode_costs_a_few_tries(word: str) -> None:
+    pattern = Pattern(r"(a|aa)+$x?")
+    tries = getattr(pattern, word)
+    begin_round()
+    assert not any(tries("a" * 40 + "!") for _ in range(500))
+    assert pattern.timeouts == MAX_TIMEOUTS
+    assert not tries("aaa")
+    begin_round()
+    assert tries("aaa")
+    assert not tries("a" * 40 + "!")
+    assert pattern.timeouts == MAX_TIMEOUTS + 1
 
 
 REFUSED = {
