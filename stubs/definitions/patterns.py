@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Final
 
