@@ -1,7 +1,7 @@
 """What the embedded sandbox answers to a trace it has no stub for: learned from the tape.
 
 For each route the statuses that were recorded and a table of the recorded waits. The file is what
-`python -m stubs --answers` reads; `docs/stubs.md` describes it.
+`esr stubs serve --answers` reads; docs/stubs.md describes it.
 """
 
 from __future__ import annotations

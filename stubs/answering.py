@@ -26,6 +26,7 @@ from stubs.learned import LearnedAnswers
 from stubs.route_tree import NO_PARAMS, RouteEntry
 from stubs.routing import RouteTable
 from stubs.service import (
+    DUE,
     Answer,
     Asked,
     BadRequestError,
@@ -118,7 +119,7 @@ class Answering:
         decided already, while the body was still coming.
         """
         clock = self.clock
-        at_ms = _due_ms(headers) if b"x-esr-due" in headers else None
+        at_ms = _due_ms(headers) if DUE in headers else None
         if at_ms is None:
             at_ms = clock.now_ms()
         asked = Asked(
@@ -342,6 +343,12 @@ class Answering:
         self._next_unnumbered += 1
         return self._next_unnumbered
 
+    def owner(self, label: str, method: str, path: str) -> str:
+        """Whose route it is, for a caller whose `label` names no service; else the label."""
+        if self._routes.find_learned(label, method, path) is not None:
+            return label
+        return self._routes.owner(method, path) or label
+
     def _no_such_route(self, asked: Asked) -> Answer:
         near = self._routes.nearest(asked.service, asked.method, asked.path)
         hint = f"; near are {', '.join(near)}" if near else ""
@@ -354,7 +361,7 @@ _UNASKED: Final = answer_problem(503, "Not asked", "a fault keeps this request f
 
 def _due_ms(headers: Mapping[bytes, bytes]) -> float | None:
     """Recorded time at which an injector's request was due; None for those of anybody else."""
-    given = headers.get(b"x-esr-due", b"")
+    given = headers.get(DUE, b"")
     return float(given) if _DUE.fullmatch(given) else None
 
 

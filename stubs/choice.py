@@ -14,7 +14,7 @@ from switchboard.routes import service_label, service_of
 
 LONGEST_HOST: Final = 256
 _REMEMBERED: Final = 4096
-_UNNAMED: Final = frozenset({"default", "localhost"})
+UNNAMED: Final = frozenset({"default", "localhost"})
 """What a host without a name of its own is called; no service of anybody's."""
 
 
@@ -72,7 +72,7 @@ class ServiceChoice:
         if path[:1] != "/" or not first or len(first) > LONGEST_HOST:
             return None
         label = service_label(first)
-        if label != first or label in _UNNAMED or family_of(label) not in self._names:
+        if label != first or label in UNNAMED or family_of(label) not in self._names:
             return None
         return label, f"{slash}{rest}" or "/"
 

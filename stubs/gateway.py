@@ -23,7 +23,7 @@ from stubs.admin.place import PREFIX, Door, is_admin_call
 from stubs.answering import FIRST_UNNUMBERED as FIRST_UNNUMBERED
 from stubs.answering import MAX_BODY_BYTES as MAX_BODY_BYTES
 from stubs.answering import Answering, OnCallbacks, Sleep
-from stubs.choice import ServiceChoice
+from stubs.choice import UNNAMED, ServiceChoice
 from stubs.clock import Anchor, RecordedClock
 from stubs.faults.chaos import Chaos
 from stubs.faults.course import Cut
@@ -32,7 +32,7 @@ from stubs.framing import frame, sendable
 from stubs.incoming import Incoming
 from stubs.journal import Journal
 from stubs.learned import LearnedAnswers
-from stubs.service import Answer, Service
+from stubs.service import DUE, Answer, Service
 from stubs.turn import Ahead, AnswerCutError, Turn
 
 MAX_COMPLAINTS: Final = 20
@@ -54,6 +54,12 @@ class Connection(Protocol):
 
     service: str | None
     opened_ms: float
+    is_planned: bool
+    """Its requests say at which recorded moment they were due."""
+
+    @property
+    def is_unused(self) -> bool:
+        """No request has come on it yet."""
 
     def cut(self, cut: Cut, /) -> None: ...
 
@@ -100,6 +106,7 @@ class Gateway:
         self._door = door
         self._config = config or {}
         self._complaints: set[str] = set()
+        self._sees_a_run = False
         self.admin: ASGIApp = make_admin(self)
         self._may_read_slowly = any(slows_reading(fault) for fault in self.chaos.faults)
         self.finish = self._answering.finish
@@ -114,7 +121,9 @@ class Gateway:
     ) -> Turn:
         """Whose request it is, who answers it, and how it fares."""
         headers = incoming.headers
-        service, path = self._choice.choose(headers, incoming.path, of_port)
+        if DUE in headers:
+            self._sees_a_run = True
+        service, path = self._choose(headers, incoming.method, incoming.path, of_port)
         return self._answering.begin(
             service, incoming.method, path, incoming.query, headers, incoming.body,
             opened_ms, is_first, incoming.ahead,
@@ -127,10 +136,19 @@ class Gateway:
         if not self._may_read_slowly:
             return None
         headers = incoming.headers
-        service, path = self._choice.choose(headers, incoming.path, of_port)
+        service, path = self._choose(headers, incoming.method, incoming.path, of_port)
         return self._answering.course_ahead(
             service, incoming.method, path, headers, opened_ms, is_first
         )
+
+    def _choose(
+        self, headers: Mapping[bytes, bytes], method: str, path: str, of_port: str | None = None
+    ) -> tuple[str, str]:
+        """The service, and the path as it knows it. Who names none means whose route it is."""
+        service, path = self._choice.choose(headers, path, of_port)
+        if service in UNNAMED and b"x-esr-service" not in headers:
+            service = self._answering.owner(service, method, path)
+        return service, path
 
     def refuse_body(self, incoming: Incoming) -> Answer:
         """The answer to a body over the limit."""
@@ -152,6 +170,9 @@ class Gateway:
         """Faults began, ended, came or went: end the connections that one of them ends."""
         self._may_read_slowly = any(slows_reading(fault) for fault in self.chaos.faults)
         for connection in tuple(self.connections):
+            if connection.is_planned or (connection.is_unused and self._sees_a_run):
+                # Each of its requests has a moment of its own, and is decided by that.
+                continue
             cut = self.chaos.connection_course(connection.service, connection.opened_ms)
             if cut is not None:
                 connection.cut(cut)
@@ -209,7 +230,7 @@ class Gateway:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
         headers = dict(scope["headers"])
-        service, path = self._choice.choose(headers, path_as_sent(scope))
+        service, path = self._choose(headers, method, path_as_sent(scope))
         try:
             body = await read_body(receive)
         except ClientGoneError:

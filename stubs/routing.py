@@ -57,6 +57,10 @@ class RouteTable:
             route = self._learned.find_other(service)
         return None if route is None else (self._entry_of(route), NO_PARAMS)
 
+    def owner(self, method: str, path: str) -> str | None:
+        """The first service that has a route for it: for callers who name no service at all."""
+        return next((name for name in self._trees if self.find(name, method, path)), None)
+
     def nearest(self, service: str, method: str, path: str) -> list[str]:
         """Routes that begin most like this one, for people; of equals those of the same method."""
         wanted = _name(method, path[:_LONGEST_COMPARED])

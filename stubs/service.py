@@ -20,6 +20,8 @@ from switchboard.seeded import mix64, text64, unit
 
 JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
+DUE: Final = b"x-esr-due"
+"""The header with the recorded moment of a planned request, in ms: it decides about faults."""
 REMEMBERED: Final = 50_000
 LONGEST_TEXT: Final = 200
 """Longer texts of a caller are cut before they are echoed, and hashed before they are kept."""

@@ -26,7 +26,7 @@ from stubs.framing import frame, plain_bytes, sendable
 from stubs.gateway import Gateway
 from stubs.incoming import BROKEN, NO_HTTP, TOO_SLOW, Incoming, announced_bytes
 from stubs.request_reader import RequestReader
-from stubs.service import Answer
+from stubs.service import DUE, Answer
 from stubs.slow_reader import SlowReader
 from stubs.turn import ENDINGS, Turn
 from stubs.wire_plan import Step, wire_steps
@@ -79,6 +79,7 @@ class StubConnection(asyncio.Protocol):
         self._moved_s = 0.0
         self._is_first = True
         self.opened_ms = 0.0
+        self.is_planned = False
         self.service = of_port
         """Whose requests come here, as far as is known."""
 
@@ -168,6 +169,10 @@ class StubConnection(asyncio.Protocol):
     # One request after the other
 
     @property
+    def is_unused(self) -> bool:
+        return self._is_first
+
+    @property
     def _is_busy(self) -> bool:
         return self._task is not None or self._full.is_set or self._is_closing
 
@@ -237,6 +242,7 @@ class StubConnection(asyncio.Protocol):
             return
         turn = gateway.begin(incoming, self.opened_ms, self._is_first, self._of_port)
         self._is_first = False
+        self.is_planned = DUE in incoming.headers
         self.service = turn.asked.service
         if turn.course is not USUAL or turn.wait_s > 0:
             self._turn = turn

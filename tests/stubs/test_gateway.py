@@ -540,3 +540,21 @@ def test_any_request_id_is_answered(given_id: str) -> None:
     headers = {"x-esr-service": "ach", "x-esr-request": given_id}
     said = ask_now(GATEWAY, "POST", "/payments", headers, b"{}")
     assert said.status in (201, 503)
+
+
+@pytest.mark.parametrize(
+    ("headers", "path", "status"),
+    [
+        pytest.param({"host": "127.0.0.1:80"}, "/fetch_premium", 200, id="by address"),
+        pytest.param({"host": "localhost"}, "/fetch_premium", 200, id="by localhost"),
+        pytest.param({}, "/fetch_premium", 200, id="by nothing"),
+        pytest.param({"host": "127.0.0.1:80"}, "/no_such_route", 404, id="nobody's route"),
+        pytest.param({"host": "ach.hms.example"}, "/fetch_premium", 404, id="another service"),
+        pytest.param({"host": "shop.example"}, "/fetch_premium", 404, id="a service of nobody"),
+        pytest.param({"x-esr-service": "default"}, "/fetch_premium", 404, id="named by a run"),
+    ],
+)
+async def test_who_names_no_service_means_the_one_whose_route_it_is(
+    headers: dict[str, str], path: str, status: int
+) -> None:
+    assert (await ask(make_gateway(), "POST", path, headers, b"{}")).status == status

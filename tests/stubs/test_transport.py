@@ -161,6 +161,39 @@ async def test_a_fault_may_end_a_connection_that_was_there() -> None:
     assert len(place.transport.socket.options) == 1
 
 
+PLANNED = GET.replace(b"host", b"x-esr-due: 5\r\nhost")
+
+
+@pytest.mark.parametrize(
+    ("before", "data", "is_cut"),
+    [
+        pytest.param(b"", GET, True, id="of a caller"),
+        pytest.param(b"", b"", True, id="not used yet"),
+        pytest.param(b"", PLANNED, False, id="of a run"),
+        pytest.param(PLANNED, b"", False, id="that a run has not used yet"),
+        pytest.param(PLANNED, GET, True, id="of a caller beside a run"),
+    ],
+)
+async def test_an_outage_ends_connections_but_a_runs_requests_have_moments_of_their_own(
+    before: bytes, data: bytes, is_cut: bool
+) -> None:
+    place = Place()
+    if before:
+        other = StubConnection(place.gateway, place.state)
+        other.connection_made(ScriptedTransport())
+        other.data_received(before)
+    if data:
+        place.connection.data_received(data)
+    (down,) = parse_faults(
+        {"kind": "down", "target": "*", "mode": "reset"}, source="test", line_of=lambda _: None
+    )
+    place.gateway.chaos.add(down)
+    place.gateway.look_at_faults()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert ("abort" in place.transport.done) is is_cut
+
+
 @pytest.mark.parametrize(
     ("data", "done"),
     [
