@@ -120,6 +120,8 @@ def _cut_at(cut: Cut, head_bytes: int, body_bytes: int) -> int:
     """After how many bytes on the wire: never after all of them, or nothing would be missing."""
     if cut.after_bytes is not None:
         wanted = cut.after_bytes
+    elif cut.body_bytes is not None:
+        wanted = head_bytes + cut.body_bytes
     else:
         wanted = head_bytes + int(body_bytes * (cut.fraction or 0.0))
     return min(wanted, head_bytes + body_bytes - 1)

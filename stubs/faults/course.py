@@ -21,7 +21,7 @@ class Cut:
     """The connection ends before the answer does.
 
     phase: `request` as soon as the request has come, with no byte of an answer; `response` after
-    `after_bytes` of the answer's bytes on the wire, or after `fraction` of its body.
+    `after_bytes` of the answer's bytes on the wire, or `body_bytes` or `fraction` of its body.
     how: `reset` (RST) or `close` (FIN).   after_ms: how long it takes to happen.
     keep_content_length: a close that a client can notice (the length was promised) or cannot.
     """
@@ -30,6 +30,7 @@ class Cut:
     phase: Literal["request", "response"] = "request"
     after_ms: float = 0.0
     after_bytes: int | None = None
+    body_bytes: int | None = None
     fraction: float | None = None
     keep_content_length: bool = True
 

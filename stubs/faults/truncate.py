@@ -40,7 +40,7 @@ class Truncate(FaultKind):
         cut = Cut(
             "close",
             "response",
-            after_bytes=self.bytes,
+            body_bytes=self.bytes,
             fraction=fraction,
             keep_content_length=self.keep_content_length,
         )

@@ -27,7 +27,7 @@ VARIANTS: Mapping[str, dict[str, Any]] = {
     "reset-request": {"kind": "reset"},
     "reset-late": {"kind": "reset", "after_ms": 30},
     "truncate-hidden": {"kind": "truncate", "fraction": 0.5, "keep_content_length": False},
-    "truncate-head": {"kind": "truncate", "bytes": 9},
+    "truncate-bytes": {"kind": "truncate", "bytes": 9},
     "chunk": {"kind": "malformed", "what": "chunk"},
     "headers": {"kind": "malformed", "what": "headers"},
     "garbage": {"kind": "malformed", "what": "garbage"},
@@ -320,8 +320,12 @@ def test_a_truncation_can_be_one_that_nobody_can_notice(place: Place) -> None:
         json.loads(heard.body)
 
 
-def test_a_truncation_can_end_within_the_head(place: Place) -> None:
-    assert place.hear("truncate-head") == Heard(b"HTTP/1.1 ", "closed")
+def test_bytes_of_a_truncation_are_those_of_the_body(place: Place) -> None:
+    heard = place.hear("truncate-bytes")
+    assert heard.status == 201
+    assert len(heard.body) == 9
+    assert int(heard.header("content-length")) > 9
+    assert heard.how == "closed"
 
 
 def test_a_malformed_chunk(place: Place) -> None:

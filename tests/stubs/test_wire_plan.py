@@ -63,6 +63,11 @@ def paused_s(steps: list[Step]) -> float:
             Course(cut=Cut("close", "response", after_bytes=0)), [Over("close")], id="empty"
         ),
         pytest.param(
+            Course(cut=Cut("close", "response", body_bytes=3)),
+            [Say(HEAD + BODY[:3]), Over("close")],
+            id="some bytes of the body",
+        ),
+        pytest.param(
             Course(cut=Cut("close", "response", fraction=0.5)),
             [Say(HEAD + BODY[:8]), Over("close")],
             id="half of the body",
@@ -186,6 +191,7 @@ cuts = st.builds(
     st.sampled_from(["reset", "close"]),
     st.sampled_from(["request", "response"]),
     st.floats(0, 100),
+    st.none() | st.integers(0, 300),
     st.none() | st.integers(0, 300),
     st.none() | st.floats(0, 1),
     st.booleans(),

@@ -72,7 +72,7 @@ def course_of(kind: FaultKind, course: Course = USUALLY, **ask: Any) -> Course:
         ),
         pytest.param(
             Truncate(bytes=9, keep_content_length=False),
-            Course(cut=Cut("close", "response", after_bytes=9, keep_content_length=False)),
+            Course(cut=Cut("close", "response", body_bytes=9, keep_content_length=False)),
             id="nine bytes, unnoticed",
         ),
         pytest.param(
