@@ -324,7 +324,7 @@ def test_bytes_of_a_truncation_are_those_of_the_body(place: Place) -> None:
     heard = place.hear("truncate-bytes")
     assert heard.status == 201
     assert len(heard.body) == 9
-    assert int(heard.header("content-length")) > 9
+    assert int(heard.header("content-length") or 0) > 9
     assert heard.how == "closed"
 
 
