@@ -228,7 +228,7 @@ class _Gateway:
 
     def _say_touched(self) -> None:
         for name, count in sorted(self._supervisor.totals.faults.items()):
-            say(f"the fault {name} touched {count:,} requests")
+            say(f"the fault {name} touched {count:,} times")
 
     async def _ask_canaries(self) -> None:
         """Raises CanaryError when one gets out; the interlock then says so."""

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Final
 
 from hms_esr.canaries import EVERY_S, CanaryError, CanaryWatch
 from hms_esr.canary_ways import Ways, dial_here, resolve_here
+from hms_esr.door_chaos import DoorChaos, load_faults, read_door_chaos
+from hms_esr.door_kinds import DoorKind
 from hms_esr.exits import PASS
 from hms_esr.gateways.journal import default_interlock_file
 from hms_esr.gateways.listening import Address, parse_address
@@ -34,6 +36,7 @@ from hms_esr.stub_answers import StubAnswers
 from hms_esr.voice import Voice, say
 from proxy.recorder import Recorder
 from scenarios.rules_files import find_rules, mode_file_of
+from stubs.clock import RecordedClock
 from switchboard.errors import EsrError
 from switchboard.exchange import Exchange, Observer, Refusal
 from switchboard.ledger import Ledger
@@ -72,6 +75,8 @@ class ProxyOptions:
     answer: str | None = None
     record: Path | None = None
     seed: int = 0
+    chaos: str | None = None
+    """The faults that are played, as JSON text."""
     canaries_every_s: float = EVERY_S
 
 
@@ -85,12 +90,14 @@ def proxy_command(
     mode_file: str | None = None,
     interlock: str | None = None,
     seed: int = 0,
+    chaos: str | None = None,
 ) -> int:
     """Run an interceptor until SIGTERM or Ctrl-C; the exit code. Raises EsrError.
 
     mode: one of MODES.   listen: HOST:PORT, port 0 is any free one.   rules: `$ESR_RULES` or
     switchboard.yml when None.   ca_dir: where its certificate authority is, or is made.
-    answer: the address that DNS answers give.   seed: decides what stubs draw.
+    answer: the address that DNS answers give.   seed: decides what stubs and faults draw.
+    chaos: a file of faults that are played.
     """
     here, env = Path.cwd(), os.environ
     if mode not in MODES:
@@ -112,6 +119,7 @@ def proxy_command(
         answer=_answer(mode, address, answer),
         record=here / record if record else None,
         seed=seed,
+        chaos=read_door_chaos(here / chaos, DoorKind("proxy", mode)) if chaos else None,
     )
     check_writable("--record", options.record)
     return run_proxy(options, env, here)
@@ -185,6 +193,7 @@ class _Proxy:
         self._switch = Switch(found.rules, self._mode, found.secrets)
         self._ledger = Ledger()
         self._recorder = recorder
+        self._troubles = _load_troubles(options)
         own = {options.listen.host, options.answer or options.listen.host}
         self._canaries = CanaryWatch(
             lambda: keeper.in_force.rules,
@@ -220,13 +229,22 @@ class _Proxy:
                     self._settings(),
                     stubs=StubAnswers(self._options.seed),
                     say=say,
+                    troubles=self._troubles,
                 ) as door:
                     self._begin(door, VERSION)
                     await self._watch_until_stopped(door, listener.generation_seen_by)
+                    self._stop_faults()
             finally:
                 listener.close()
             self._journal.write()
         return self._exit_code
+
+    def _stop_faults(self) -> None:
+        """Let go of what is held, and say what was touched."""
+        if self._troubles is not None:
+            self._troubles.stop()
+            for name, count in sorted(self._troubles.take_touched().items()):
+                say(f"the fault {name} touched {count:,} times")
 
     def _settings(self) -> Settings:
         from proxy.interceptor.settings import PROXY_MODES, Settings
@@ -262,6 +280,8 @@ class _Proxy:
             say(f"clients must trust {door.ca_certificate} (mitmproxy {version})")
         if self._mode.read() == "live":
             say("the mode is live: everything is refused, for the interceptor has no live mode")
+        if self._troubles is not None:
+            say("declared faults are played")
         self._journal.write()
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at again
@@ -324,6 +344,13 @@ class _Proxy:
         finally:
             for number in SIGNALS:
                 loop.remove_signal_handler(number)
+
+
+def _load_troubles(options: ProxyOptions) -> DoorChaos | None:
+    if options.chaos is None:
+        return None
+    faults, clock = load_faults(options.chaos), RecordedClock()
+    return DoorChaos(faults, DoorKind("proxy", options.mode), options.seed, clock)
 
 
 async def _resolve(host: str) -> Sequence[str]:

@@ -45,6 +45,7 @@ from proxy.interceptor.reporting import Reporter, Statistics
 from proxy.interceptor.router import NamesRouter, Router
 from proxy.interceptor.seal import sealed
 from proxy.interceptor.settings import Settings
+from proxy.interceptor.troubled import Troubles
 from proxy.interceptor.wall import walled
 from switchboard.base_url import authority_of
 from switchboard.decide import Refuse, refuse
@@ -52,6 +53,7 @@ from switchboard.exchange import Observer, StubCall
 from switchboard.rules import Endpoint
 from switchboard.seal import NOT_SEALED
 from switchboard.switch import Switch
+from switchboard.trouble import TroubleCall
 
 VERSION: Final[str] = version.VERSION
 """Of mitmproxy."""
@@ -64,7 +66,8 @@ class Interceptor:
     """`async with Interceptor(...) as door:` listens at `door.address` as long as it lasts.
 
     stubs: answers for routes that lead to a stub.   say: told what a person should know, one line
-    at a time, never a URL or a header.
+    at a time, never a URL or a header.   troubles: asked for what may pass, whether a declared
+    fault touches it.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Interceptor:
         *,
         stubs: StubCall | None = None,
         say: Say = lambda _: None,
+        troubles: TroubleCall | None = None,
     ) -> None:
         self.address: Endpoint = (settings.host, settings.port)
         self.ca_certificate: Path = settings.ca_dir
@@ -83,7 +87,11 @@ class Interceptor:
         self._settings = settings
         self._say = say
         self._reporter = Reporter(observer)
-        self._doorway = Doorway(self.gate, self.guard, self._reporter, settings, self.cut)
+        self._tls = TlsConfig()
+        faults = Troubles(self.gate, troubles)
+        self._doorway = Doorway(
+            self.gate, self.guard, self._reporter, settings, self.cut, faults, self._tls
+        )
         self._router = Router(
             self.gate,
             self.guard,
@@ -92,10 +100,10 @@ class Interceptor:
             self._doorway.visit,
             self._sever,
             stubs,
+            faults,
         )
-        self._names = NamesRouter(
-            NamesService(self.gate, ip_address(settings.answer or settings.host)), self._reporter
-        )
+        service = NamesService(self.gate, ip_address(settings.answer or settings.host), faults)
+        self._names = NamesRouter(service, self._reporter)
         self._servers = Proxyserver()  # type: ignore[no-untyped-call]
         self._stack = ExitStack()
         self._seen: tuple[object, ...] = ()
@@ -161,7 +169,7 @@ class Interceptor:
         # Our addons come first in the chain, but last into it: they judge options that the others
         # bring with them, and those must be set before anybody looks.
         master.addons.add(  # type: ignore[no-untyped-call]
-            Core(), self._servers, NextLayer(), TlsConfig()
+            Core(), self._servers, NextLayer(), self._tls
         )
         set_options(options, values)
         check_options(options)

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from mitmproxy.dns import DNSFlow, ResourceRecord
+from mitmproxy.dns import DNSFlow, DNSMessage, ResourceRecord
 from mitmproxy.net.dns import classes, op_codes, response_codes, types
 
+from proxy.interceptor.bad_names import bad_answer
 from proxy.interceptor.gate import Gate
+from proxy.interceptor.troubled import Troubles
 from switchboard.decide import Refuse, refuse
 from switchboard.hosts import parse_host
 
@@ -24,18 +26,29 @@ SVCB: Final = 64
 _EMPTY: Final = frozenset({types.A, types.AAAA, types.HTTPS, SVCB})
 _NOT_THERE: Final = frozenset({"unmapped-host", "deny.hosts", "deny.networks"})
 
+_HELD_BACK: Final = "esr-held-back"
+
 OnRefused = Callable[[str, Refuse], None]
+
+
+def is_held_back(flow: DNSFlow) -> bool:
+    """Whether a fault wants nothing to be said."""
+    return _HELD_BACK in flow.metadata
 
 
 class NamesService:
     """Answers queries. answer: the address that every name of the sandbox has."""
 
-    def __init__(self, gate: Gate, answer: IPv4Address | IPv6Address) -> None:
+    def __init__(self, gate: Gate, answer: IPv4Address | IPv6Address, troubles: Troubles) -> None:
         self._gate = gate
         self._answer = answer
+        self._troubles = troubles
 
     def answer(self, flow: DNSFlow, on_refused: OnRefused) -> None:
-        """Set the flow's response, always. on_refused: told of the name and why."""
+        """Set the flow's response, always. on_refused: told of the name and why.
+
+        An answer that a fault holds back is marked as such, see `is_held_back`.
+        """
         query = flow.request
         flow.response = query.fail(response_codes.REFUSED)
         if query.op_code != op_codes.QUERY:
@@ -44,15 +57,34 @@ class NamesService:
         if len(query.questions) != 1:
             flow.response = query.fail(response_codes.FORMERR)
             return
+        flow.metadata.pop(_HELD_BACK, None)
         question = query.questions[0]
         refusal = self._refusal(question.name, question.type, question.class_)
         if refusal is None:
-            flow.response = query.succeed(self._records(question.name, question.type))
+            flow.response = self._found(flow, query)
             return
         on_refused(question.name, refusal)
         if question.type in _EMPTY and refusal.rule.partition("[")[0] in _NOT_THERE:
             # Final: after REFUSED a client may ask another resolver.
             flow.response = query.fail(response_codes.NXDOMAIN)
+
+    def _found(self, flow: DNSFlow, query: DNSMessage) -> DNSMessage:
+        """What is said of a name that some route names."""
+        question = query.questions[0]
+        as_ever = query.succeed(self._records(question.name, question.type))
+        if not self._troubles.is_on:
+            return as_ever
+        try:
+            trouble = self._troubles.of_host("name", parse_host(question.name))
+            if trouble is None:
+                return as_ever
+            trouble.over()
+            answer = bad_answer(query, trouble, is_ipv6=isinstance(self._answer, IPv6Address))
+        except Exception:  # a mistake of our own
+            return query.fail(response_codes.SERVFAIL)
+        if answer is None:
+            flow.metadata[_HELD_BACK] = True
+        return answer or as_ever
 
     def _refusal(self, name: str, kind: int, class_: int) -> Refuse | None:
         try:

@@ -17,6 +17,7 @@ from switchboard.base_url import authority_of
 from switchboard.decide import Ask, Forward, FromStub
 from switchboard.exchange import Exchange, Headers
 from switchboard.rules import Rules
+from switchboard.trouble import Trouble
 
 KEY: Final = "esr"
 
@@ -41,6 +42,8 @@ class Passage:
     timer: asyncio.TimerHandle | None = None
     """Runs while the sandbox is expected to answer."""
     is_late: bool = False
+    trouble: Trouble | None = None
+    """What a declared fault makes of it."""
     has_ended: bool = False
     """True when mitmproxy is done with it."""
 

@@ -30,11 +30,12 @@ from proxy.interceptor.errors import UnsafeOptionError
 from proxy.interceptor.framing import has_body
 from proxy.interceptor.gate import Gate
 from proxy.interceptor.guard import Guard
-from proxy.interceptor.names_service import NamesService
+from proxy.interceptor.names_service import NamesService, is_held_back
 from proxy.interceptor.options import check_options
 from proxy.interceptor.passage import KEY, Passage, exchange_of, passage_of
 from proxy.interceptor.reporting import Reporter, client_name
 from proxy.interceptor.settings import Settings
+from proxy.interceptor.troubled import Troubles, given_response, wait_out
 from switchboard.base_url import authority_of
 from switchboard.decide import Ask, Forward, FromStub, Refuse, refuse
 from switchboard.edit_request import (
@@ -46,6 +47,7 @@ from switchboard.edit_request import (
 )
 from switchboard.exchange import Headers, StubAsk, StubCall
 from switchboard.rules import Rules
+from switchboard.trouble import upstream_of
 
 _CLIENT_LEFT = ("Client disconnected", "stream reset by client", "killed", "EOF")
 Sever = Callable[[HTTPFlow], None]
@@ -55,6 +57,7 @@ class Router:
     """Decides, rebuilds, answers, and tells of it.
 
     stubs: answers for routes that lead to a stub.   sever: ends the flow's connection upstream.
+    troubles: asked for what was decided to pass.
     """
 
     name = "esr-router"
@@ -68,6 +71,7 @@ class Router:
         visit: Callable[[Client], Visit],
         sever: Sever,
         stubs: StubCall | None,
+        troubles: Troubles,
     ) -> None:
         self._gate = gate
         self._guard = guard
@@ -76,6 +80,7 @@ class Router:
         self._visit = visit
         self._sever = sever
         self._stubs = stubs
+        self._troubles = troubles
 
     def configure(self, updated: Collection[str]) -> None:
         """No option may change to one that lets traffic past us."""
@@ -119,6 +124,14 @@ class Router:
         if rules is None:
             return refuse("no-rules")
         passage = self._passage(flow, ask, decision, rules, headers)
+        passage.trouble = self._troubles.of_request(
+            ask, upstream_of(decision), headers, is_tunnelled=tunnel is not None
+        )
+        if passage.trouble is not None and passage.trouble.answer is not None:
+            self._begin(flow, passage)
+            passage.is_over = True  # nothing is dialled, and nothing will have passed
+            flow.response = given_response(passage.trouble.answer, ask.method)
+            return None
         if isinstance(decision, FromStub):
             return self._expect_stub(flow, passage)
         return self._forward(flow, passage, decision, framing)
@@ -179,6 +192,8 @@ class Router:
         if not passage.has_ended:
             passage.has_ended = True
             self._visit(flow.client_conn).in_flight -= 1
+            if passage.trouble is not None:
+                passage.trouble.over()
 
     async def request(self, flow: HTTPFlow) -> None:
         """The body is here: ask the stub, and write the length that HTTP/2 did not say."""
@@ -187,6 +202,10 @@ class Router:
             return
         flow.request.trailers = None
         try:
+            if passage.trouble is not None:
+                await wait_out(passage.trouble, flow.client_conn)
+                if passage.trouble.answer is not None:
+                    return
             if isinstance(passage.decision, FromStub):
                 await self._ask_stub(flow, passage, passage.decision)
                 return
@@ -343,7 +362,7 @@ class NamesRouter:
 
     def dns_response(self, flow: DNSFlow) -> None:
         """Say nothing to what was no question: two servers could go on for ever."""
-        if not flow.request.query:
+        if not flow.request.query or is_held_back(flow):
             flow.response = None
 
     def _refused(self, flow: DNSFlow, name: str, refusal: Refuse) -> None:

@@ -24,6 +24,7 @@ from switchboard.mode import MemoryMode
 from switchboard.rules import Rules
 from switchboard.rules_reader import parse_rules
 from switchboard.switch import Switch
+from switchboard.trouble import TroubleCall
 
 PRODUCTION = "127.0.0.2"
 SANDBOX = "127.0.0.3"
@@ -133,13 +134,16 @@ async def world(
     *,
     rules: Callable[[int], Rules] = build_rules,
     stubs: StubCall | None = None,
+    troubles: TroubleCall | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
     async with listening(PRODUCTION) as production, listening(SANDBOX) as sandbox:
         cell, notes, said = MemoryMode(), Notes(), list[str]()
         switch = Switch(rules(sandbox.port), cell, {})
         options = Settings(mode, "127.0.0.1", ca_dir=ca_dir, **{"drain_s": 0.2, **settings})
-        async with Interceptor(switch, notes, options, stubs=stubs, say=said.append) as door:
+        async with Interceptor(
+            switch, notes, options, stubs=stubs, say=said.append, troubles=troubles
+        ) as door:
             yield World(production, sandbox, door, switch, cell, notes, said)
 
 
