@@ -137,6 +137,7 @@ class RunWriter:
         for spool in self._spools:
             spool.close()
         rows_to_parquet(self.folder, self._losses)
+        _remove_empty(self.folder / TOUCHES_FILE)
         write_json(self.folder / "certificate.json", certificate.to_json(), self._losses)
         self.write_card(card)
         write_json(self.folder / INTERLOCK_FILE, seal(self._marks()), self._losses)
@@ -154,10 +155,8 @@ class RunWriter:
         for spool in self._spools:
             spool.close()
         self._timeline.close()
-        for log in (*self.folder.glob("worker-*.log"), self.folder / TOUCHES_FILE):
-            with suppress(OSError):
-                if log.stat().st_size == 0:
-                    log.unlink()
+        for log in self.folder.glob("worker-*.log"):
+            _remove_empty(log)
 
     def _marks(self) -> dict[str, Mark]:
         try:
@@ -168,6 +167,12 @@ class RunWriter:
 
     def _write_facts(self) -> None:
         write_json(self.folder / "run.json", self._facts, self._losses)
+
+
+def _remove_empty(path: Path) -> None:
+    with suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
 
 
 def _make_folder(runs: Path, run_id: str, losses: Losses) -> Path:
