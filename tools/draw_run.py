@@ -1,8 +1,9 @@
-"""Draws the terminal scorecard of a kept run as an SVG, for the README.
+"""Draws what a kept run printed on the terminal as an SVG, for the README.
 
-    .venv/bin/python tools/draw_scorecard.py .esr/runs/RUN-… docs/scorecard.svg
+    .venv/bin/python tools/draw_run.py .esr/runs/RUN-… docs/scorecard.svg
 
-The picture is the panel that the run printed, from its own scorecard.json; nothing is retouched.
+Of a drill it is the report, from the run's own drill.json; of any other run the scorecard, from its
+scorecard.json. Nothing is retouched.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
+from hms_esr.drill_report import print_drill
 from hms_esr.terminal import draw_panel, verdict_line
 
 WIDTH = 104
@@ -23,14 +25,30 @@ WIDTH = 104
 
 def draw(run: Path) -> str:
     """The SVG text. Raises OSError when the run has no scorecard."""
-    card = orjson.loads((run / "scorecard.json").read_bytes())
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
+    if (run / "drill.json").exists():
+        print_report(console, run)
+    else:
+        print_card(console, run)
+    return console.export_svg(title="HMS-ESR", code_format=without_web_fonts(CONSOLE_SVG_FORMAT))
+
+
+def print_report(console: Console, run: Path) -> None:
+    """As `esr drill run` does."""
+    report = orjson.loads((run / "drill.json").read_bytes())
+    command = f"esr drill run {report['drill']} --speed {report['speed']}"
+    console.print(Text(f"$ {command}", style="dim"))
+    print_drill(console, report)
+
+
+def print_card(console: Console, run: Path) -> None:
+    """As `esr-replay` does."""
+    card = orjson.loads((run / "scorecard.json").read_bytes())
     command = f"esr-replay {card['scenario']} --speed {card['speed']}"
     console.print(Text(f"$ {command} {asked_for(run)}".rstrip(), style="dim"))
     console.print(draw_panel(card["scenario"], card, float(card["trace_time_s"])))
     console.print(verdict_line(card))
     console.print(Text(card["notes"]))
-    return console.export_svg(title="HMS-ESR", code_format=without_web_fonts(CONSOLE_SVG_FORMAT))
 
 
 def asked_for(run: Path) -> str:
