@@ -45,6 +45,8 @@ from switchboard.errors import GuardError
 from switchboard.guard import check_address, check_declared
 
 MOST_WAITING: Final = 10_000
+MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
+"""Of bodies: ten thousand that echo what a caller sent would be ten gigabytes."""
 AT_ONCE: Final = 64
 TIMEOUT_S: Final = 10.0
 _LOOK_AGAIN_S: Final = 1.0
@@ -104,6 +106,7 @@ class CallbackSender:
         self._number = 0
         self.waiting = 0
         """How many have not gone yet."""
+        self.waiting_bytes = 0
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self.sent = self.failed = self.refused = self.dropped = 0
@@ -119,8 +122,11 @@ class CallbackSender:
                 self._drop(asked, callback, f"{MOST_HOPS} stubs called one another already")
             elif self.waiting >= self._most_waiting:
                 self._drop(asked, callback, f"{self._most_waiting:,} callbacks wait already")
+            elif self.waiting_bytes + len(callback.body) > MOST_WAITING_BYTES:
+                self._drop(asked, callback, f"{MOST_WAITING_BYTES:,} bytes of them wait already")
             else:
                 self.waiting += 1
+                self.waiting_bytes += len(callback.body)
                 line.waiting.append((now_ms + after_ms, callback))
         self._push(line)
 
@@ -156,7 +162,7 @@ class CallbackSender:
                 for _, callback in line.waiting:
                     self._drop(line.asked, callback, _STOPPED)
             self._heap.clear()
-            self.waiting = 0
+            self.waiting = self.waiting_bytes = 0
 
     def _push(self, line: _Line) -> None:
         """Let the line wait for its first one."""
@@ -184,6 +190,7 @@ class CallbackSender:
     async def _deliver(self, session: aiohttp.ClientSession, line: _Line) -> None:
         _, callback = line.waiting.popleft()
         self.waiting -= 1
+        self.waiting_bytes -= len(callback.body)
         try:
             where, status = await self._exchange(session, callback, line.hops)
         except asyncio.CancelledError:

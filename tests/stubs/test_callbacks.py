@@ -289,6 +289,21 @@ async def test_callbacks_of_one_answer_keep_the_order_that_a_fault_gave_them() -
     assert sorted(hook.targets) == sorted([f"/{number}" for number in range(5)] * 2)
 
 
+async def test_bodies_that_do_not_fit_are_dropped_and_make_room_when_they_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("stubs.callbacks.MOST_WAITING_BYTES", 2 * len(b'{"a":1}'))
+    bench = Bench()
+    bench.send(*["ftp://127.0.0.1/x"] * 3)
+    assert (bench.sender.waiting, bench.sender.dropped) == (2, 1)
+    assert "bytes of them wait already" in next(iter(bench.journal)).note
+    async with bench.running():
+        await bench.until(lambda: bench.sender.refused == 2)
+        assert bench.sender.waiting_bytes == 0
+        bench.send("ftp://127.0.0.1/x")
+        await bench.until(lambda: bench.sender.refused == 3)
+
+
 async def test_more_than_fit_are_dropped_and_counted() -> None:
     bench = Bench(most_waiting=3)
     bench.send(*["http://127.0.0.1:1/x"] * 5)
