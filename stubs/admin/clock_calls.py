@@ -17,6 +17,8 @@ from switchboard.fault_reader import FaultReader, kind_of
 
 KEYS: Final = ("at_ns", "recorded_ms", "speed", "epoch_ms")
 _LATEST_NS: Final = 1 << 63
+_FARTHEST_MS: Final = 1e15
+"""Thousands of years from any trace; what is kept in whole microseconds ends a little later."""
 
 
 async def show_clock(desk: Desk, request: Request) -> Response:
@@ -73,5 +75,8 @@ def _number(reader: FaultReader, top: Mapping[str, object], key: str, default: f
     value = top.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
         reader.fault(key, f"must be a number, not {kind_of(value)}")
+        return default
+    if not -_FARTHEST_MS <= value <= _FARTHEST_MS:
+        reader.fault(key, f"must be within {_FARTHEST_MS:,.0f} of zero")
         return default
     return float(value)

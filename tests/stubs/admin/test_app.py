@@ -360,6 +360,7 @@ async def test_the_clock_is_shown_and_driven() -> None:
         ({"recorded_ms": "1", "speed": True, "at_ns": 1.5, "when": 1}, 4),
         ({"recorded_ms": 1, "speed": -1}, 0),
         ({"recorded_ms": 1, "speed": 1e9}, 0),
+        ({"recorded_ms": 1e300, "epoch_ms": -1e16}, 2),
         ([], 2),
     ],
 )
