@@ -14,7 +14,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 from mitmproxy.addons.tlsconfig import TlsConfig
-from mitmproxy.certs import Cert
 from mitmproxy.tls import TlsData
 
 from switchboard.trouble import Mode
@@ -28,11 +27,7 @@ def begin_badly(tls: TlsConfig, data: TlsData, mode: Mode, now: datetime.datetim
     tls.tls_start_client(data)
     connection: Any = data.ssl_conn
     good = connection.get_certificate().to_cryptography()
-    bad = bad_certificate(good, tls.certstore.default_privatekey, mode, now)
-    try:
-        connection.use_certificate(bad)
-    except TypeError:  # pyOpenSSL of mitmproxy 11 knows only its own
-        connection.use_certificate(Cert(bad).to_pyopenssl())
+    connection.use_certificate(bad_certificate(good, tls.certstore.default_privatekey, mode, now))
 
 
 def bad_certificate(

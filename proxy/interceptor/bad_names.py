@@ -9,12 +9,15 @@ from __future__ import annotations
 import struct
 import zlib
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from mitmproxy.dns import DNSMessage, Question, ResourceRecord
+from mitmproxy.dns import Question, ResourceRecord
 from mitmproxy.net.dns import classes, domain_names, response_codes, types
 
 from switchboard.trouble import Trouble
+
+if TYPE_CHECKING:
+    from mitmproxy.dns import DNSMessage  # up to 11.0 it has another name
 
 _STALE_4: Final = int(IPv4Address("192.0.2.1"))
 _STALE_6: Final = int(IPv6Address("2001:db8::1"))

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from mitmproxy.dns import DNSFlow, DNSMessage, ResourceRecord
+from mitmproxy.dns import DNSFlow, ResourceRecord
 from mitmproxy.net.dns import classes, op_codes, response_codes, types
 
 from proxy.interceptor.bad_names import bad_answer
@@ -20,6 +20,9 @@ from proxy.interceptor.gate import Gate
 from proxy.interceptor.troubled import Troubles
 from switchboard.decide import Refuse, refuse
 from switchboard.hosts import parse_host
+
+if TYPE_CHECKING:
+    from mitmproxy.dns import DNSMessage  # up to 11.0 it has another name
 
 TTL_S: Final = 5
 SVCB: Final = 64

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from proxy.interceptor.bad_certificates import WRONG_HOST, bad_certificate
-from proxy.interceptor.bad_names import bad_answer, stale_address
+from proxy.interceptor.bad_names import stale_address
 from switchboard.exchange import StubAnswer, StubAsk
 from switchboard.trouble import Mode, Stage, Trouble, TroubleAsk
 from tests.proxy.interceptor.harness import PATIENCE_S, World, ask, read_answer, trusting, world
@@ -284,13 +284,12 @@ def test_stale_address_belongs_to_the_name() -> None:
     assert stale_address("a", is_ipv6=True) in ip_network("2001:db8::/32")
 
 
-def test_stale_address_of_ipv6() -> None:
-    from mitmproxy.dns import DNSMessage
-
-    trouble = Trouble((), mode="stale_ip", ttl_s=5)
-    answer = bad_answer(DNSMessage.unpack(query(HOST, 28)), trouble, is_ipv6=True)
-    assert answer is not None
-    assert [each.ttl for each in answer.answers] == [5]
+async def test_stale_address_of_ipv6(ca_dir: Path) -> None:
+    troubles = Troubles("name", mode="stale_ip", ttl_s=5.0)
+    async with world(ca_dir, "dns", troubles=troubles, answer="2001:db8::53") as here:
+        answer = await by_udp(here, query(HOST, 28))
+    assert records(answer) == (NOERROR, 1, 0)
+    assert ip_address(answer[-16:]) == stale_address(HOST, is_ipv6=True)
 
 
 # Handshakes.
