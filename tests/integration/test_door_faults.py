@@ -195,3 +195,30 @@ def test_interceptor_refuses_what_it_cannot_play(
         out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, b"")
     assert words in (tmp_path / "proxy.err").read_text()
+
+
+def look_up(port: int, name: str) -> bytes:
+    """The answer of a name server to a question for an address."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(30)
+        asking.connect(("127.0.0.1", port))
+        asking.send(b"\0\7\1\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1")
+        return asking.recv(512)
+
+
+def test_name_server_lies_as_declared(sandbox: Site, tmp_path: Path) -> None:
+    chaos = write_chaos(
+        tmp_path,
+        "{kind: dns, target: lost}",
+        "{kind: dns, mode: stale_ip, ttl_s: 1h, target: old}",
+    )
+    with proxy(tmp_path, mode="dns", chaos=chaos) as door:
+        lost, old, well = (
+            look_up(door.port, f"{label}.hms.example") for label in ("lost", "old", "well")
+        )
+        assert door.stop() == 0
+    assert [answer[3] & 15 for answer in (lost, old, well)] == [3, 0, 0]
+    assert (old[-4:-1], int.from_bytes(old[-10:-6])) == (bytes([192, 0, 2]), 3600)
+    assert well[-4:] == bytes([127, 0, 0, 1])
+    assert "the fault lost-dns touched 1 times" in door.said
