@@ -29,8 +29,8 @@ class Order:
     """One payment as it was asked for.
 
     key: the Idempotency-Key, which belongs to its tenant; "" without one.
-    amount: as it was sent.   cents: the same in cents, None without one.   payer: the body's, else
-    the user's; "" when nobody says.   what: a hash of who pays what to whom.
+    amount: as it was sent, to the cent.   cents: the same, None without one.   payer: the body's,
+    else the user's; "" when nobody says.   what: a hash of who pays what to whom.
     fingerprint: the same, None when too little is said to tell two payments apart by it.
     """
 
@@ -53,8 +53,7 @@ def parse_order(asked: Asked, usual: Direction, *, is_prenote: bool = False) -> 
     usual: the direction of payments that do not say theirs.
     """
     fields = asked.json()
-    amount = amount_of(fields)
-    cents = cents_of(amount)
+    cents = cents_of(amount := amount_of(fields))
     payer = _first_text(fields, PAYER_FIELDS) or asked.header(b"x-esr-user")[:LONGEST_TEXT]
     account = text_of(fields.get("account"))
     tenant = (asked.header(b"x-esr-tenant") or asked.header(b"x-tenant-id"))[:LONGEST_TEXT]
@@ -65,8 +64,8 @@ def parse_order(asked: Asked, usual: Direction, *, is_prenote: bool = False) -> 
     what = mix64(asked.seed, text64("\0".join(parts)))
     is_telling = cents is not None and bool(payer or account)
     return Order(
-        key=f"{key} of {tenant}" if key and tenant else key,
-        amount=amount,
+        key=f"{key}\0{tenant}" if key and tenant else key,
+        amount=_rounded(amount, cents),
         cents=cents,
         payer=payer,
         account=account,
@@ -80,10 +79,16 @@ def parse_order(asked: Asked, usual: Direction, *, is_prenote: bool = False) -> 
 
 
 def amount_of(fields: Mapping[str, Any]) -> Amount:
-    """`amount`, or `amount_usd` as some callers write it, in dollars; None unless a number."""
+    """`amount`, or `amount_usd` as some callers write it, in dollars; None without one.
+
+    Raises BadRequestError: one in quotes would move money and count for nothing.
+    """
     amount = fields.get("amount", fields.get("amount_usd"))
-    is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
-    return amount if is_number else None
+    if amount is None:
+        return None
+    if isinstance(amount, int | float) and not isinstance(amount, bool):
+        return amount
+    raise BadRequestError("amount must be a number of dollars, such as 74.2")
 
 
 def cents_of(amount: Amount) -> int | None:
@@ -92,6 +97,11 @@ def cents_of(amount: Amount) -> int | None:
         return None
     cents = round(Decimal(str(amount)) * 100)
     return max(-MOST_COUNTED_CENTS, min(cents, MOST_COUNTED_CENTS))
+
+
+def _rounded(amount: Amount, cents: int | None) -> Amount:
+    """The amount as it was written when it has whole cents, so that 5 stays 5."""
+    return amount if cents is None or amount == cents / 100 else cents / 100
 
 
 def _parse_entry(fields: Mapping[str, Any], usual: Direction, is_prenote: bool) -> Entry:

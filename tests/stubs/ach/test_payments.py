@@ -113,6 +113,27 @@ def test_a_key_belongs_to_its_tenant() -> None:
     assert name_of(one) == name_of(again) != name_of(other)
 
 
+def test_a_tenant_in_a_key_is_no_tenant() -> None:
+    rail = Rail()
+    one = rail.pay(PAYMENT, key="k", tenant="north")
+    for key in ("k of north", "k north", "northk"):
+        assert rail.pay(PAYMENT, key=key).status == 201
+    assert len({name_of(one), *(line["payment"] for line in rail.lines)}) == 4
+
+
+@pytest.mark.parametrize("amount", ["5", "five", True, [5], {"usd": 5}])
+def test_an_amount_that_is_no_number_moves_nothing(amount: Any) -> None:
+    rail = Rail()
+    with pytest.raises(BadRequestError, match="amount must be a number of dollars"):
+        rail.pay({"citizen": "C-1", "amount": amount})
+    assert rail.lines == []
+
+
+@pytest.mark.parametrize(("sent", "told"), [(5, 5), (12.5, 12.5), (12.345, 12.34), (None, None)])
+def test_an_amount_is_told_to_the_cent(sent: Any, told: Any) -> None:
+    assert said(Rail().pay({"citizen": "C-1", "amount": sent}))["amount"] == told
+
+
 def test_a_key_can_be_in_flight() -> None:
     rail = Rail(key_in_flight_ms=500)
     rail.pay(PAYMENT, key="k", request=1)
@@ -191,7 +212,7 @@ def test_equal_payments_can_be_refused_or_ignored(word: str, status: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"amount": 5}, {"citizen": "C-1"}, {"citizen": "C-1", "amount": "5"}]
+    "body", [{}, {"amount": 5}, {"citizen": "C-1"}, {"citizen": "C-1", "amount": None}]
 )
 def test_too_little_said_is_like_nothing(body: Any) -> None:
     rail = Rail(duplicates="refuse")
