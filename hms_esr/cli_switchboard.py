@@ -87,7 +87,11 @@ def gateway(
         str | None, typer.Option(metavar="FILE", help="The private key of --tls-cert.")
     ] = None,
     interlock: Interlock = None,
-    seed: Annotated[int, typer.Option(help="Decides what stubs in place draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides what stubs in place and faults draw.")] = 0,
+    chaos: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Play the faults of this file in front of the sandbox."),
+    ] = None,
     max_connections: Annotated[
         int | None, typer.Option(min=1, help="Most connections, for each process.")
     ] = None,
@@ -105,7 +109,7 @@ def gateway(
         lambda: gateway_command(
             listen=listen, rules=rules, workers=workers, record=record, access_log=access_log,
             control=control, mode_file=mode_file, tls_cert=tls_cert, tls_key=tls_key,
-            interlock=interlock, seed=seed, max_connections=max_connections,
+            interlock=interlock, seed=seed, chaos=chaos, max_connections=max_connections,
             max_body_bytes=max_body_bytes, drain=drain,
         )
     )  # fmt: skip
@@ -131,7 +135,13 @@ def proxy(
         typer.Option(metavar="ADDRESS", help="With --mode dns: the address of every name."),
     ] = None,
     interlock: Interlock = None,
-    seed: Annotated[int, typer.Option(help="Decides what stubs in place draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides what stubs in place and faults draw.")] = 0,
+    chaos: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Play the faults of this file: names, certificates, answers."
+        ),
+    ] = None,
 ) -> None:
     """Run the door for clients that cannot be configured, and for their TLS."""
     from hms_esr.proxy_command import proxy_command
@@ -139,7 +149,7 @@ def proxy(
     _exit(
         lambda: proxy_command(
             mode=mode, listen=listen, rules=rules, record=record, mode_file=mode_file,
-            ca_dir=ca_dir, answer=answer, interlock=interlock, seed=seed,
+            ca_dir=ca_dir, answer=answer, interlock=interlock, seed=seed, chaos=chaos,
         )
     )  # fmt: skip
 

@@ -138,7 +138,7 @@ def launch(
 
 def _command(options: Mapping[str, Any]) -> list[str]:
     """`esr gateway`, or its function where something is asked that no option offers."""
-    if options.keys() & {"canaries_every_s", "hung_after_s", "chaos"}:
+    if options.keys() & {"canaries_every_s", "hung_after_s"}:
         return [sys.executable, "-P", "-c", START, orjson.dumps(options).decode()]
     given = {name: value for name, value in options.items() if value is not None}
     flags = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items()]
