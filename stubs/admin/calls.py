@@ -49,7 +49,7 @@ CALLS: Final = (
     Call("GET", "/config", about.show_config, "what this gateway runs with, secrets masked"),
     Call("GET", "/state", state_calls.show_state, "what all services remember", ("limit",)),
     Call("GET", "/state/{service}", state_calls.show_state, "what one remembers", ("limit",)),
-    Call("GET", "/state/{service}/{store}", state_calls.show_state, "one store", ("limit",)),
+    Call("GET", "/state/{service}/{store:path}", state_calls.show_state, "one store", ("limit",)),
     Call("PUT", "/state/{service}/{store}/{key:path}", state_calls.put_state, "set one entry",
          takes_body=True),
     Call("DELETE", "/state", state_calls.delete_state, "forget everything"),

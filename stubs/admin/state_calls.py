@@ -29,8 +29,8 @@ async def show_state(desk: Desk, request: Request) -> Response:
 
 
 async def put_state(desk: Desk, request: Request) -> Response:
-    key: str = request.path_params["key"]
     ((service, store),) = _meant(desk, request)
+    key = _key_of(store, request)
     value = await read_json(request)
     try:
         store.put(key, value)
@@ -49,8 +49,10 @@ async def delete_state(desk: Desk, request: Request) -> Response:
 
 
 async def delete_entry(desk: Desk, request: Request) -> Response:
-    key: str = request.path_params["key"]
     ((service, store),) = _meant(desk, request)
+    key = _key_of(store, request)
+    if not key and _is_named(store.name, _place(request)):
+        return await delete_state(desk, request)
     if not isinstance(store, Forgetful):
         detail = f"{store.name} of {service.name} is emptied as a whole, or an entry is overwritten"
         raise CallError(409, "Not one by one", detail)
@@ -70,9 +72,27 @@ def _meant(desk: Desk, request: Request) -> Iterator[tuple[Service, Store]]:
     for service in chosen:
         stores = {store.name: store for store in service.stores}
         if "store" in params:
-            stores = {"": _found(stores, params["store"], f"store of {service.name}")}
+            place = _place(request)
+            named = [name for name in stores if "key" in params and _is_named(name, place)]
+            wanted = max(named, key=len, default=params["store"])
+            stores = {"": _found(stores, wanted, f"store of {service.name}")}
         for store in stores.values():
             yield service, store
+
+
+def _place(request: Request) -> str:
+    """Store and key, as they stand in the path: both may have slashes."""
+    params = request.path_params
+    return "/".join(params[name] for name in ("store", "key") if name in params)
+
+
+def _is_named(store: str, place: str) -> bool:
+    """Whether a path means this store, or an entry of it: `answers of GET /cards/{card}`."""
+    return place == store or place.startswith(f"{store}/")
+
+
+def _key_of(store: Store, request: Request) -> str:
+    return _place(request)[len(store.name) + 1 :]
 
 
 def _found(among: Mapping[str, T], name: str, what: str) -> T:

@@ -110,6 +110,21 @@ async def test_state_is_put_shown_and_emptied() -> None:
     assert said.json == {"emptied": ["act/application", "act/sessions"]}
 
 
+async def test_a_store_may_have_slashes_in_its_name_as_sequences_do() -> None:
+    desk = make_desk()
+    name = "answers of GET /cards/{card}"
+    desk.stores[name] = ScriptedStore(name)
+    path = "/__esr/state/act/answers%20of%20GET%20/cards/%7Bcard%7D"
+    said = await call(desk, "PUT", f"{path}/north/1", "received")
+    assert (said.json["store"], said.json["key"]) == (name, "north/1")
+    shown = {"state": {"act": {name: {"north/1": "received"}}}}
+    assert (await call(desk, "GET", path)).json == shown
+    assert (await call(desk, "GET", path.replace("/cards/", "%2Fcards%2F"))).json == shown
+    assert (await call(desk, "DELETE", f"{path}/north/1")).status == 409
+    assert (await call(desk, "DELETE", path)).json == {"emptied": [f"act/{name}"]}
+    assert (await call(desk, "GET", f"{path}/north/1")).status == 404
+
+
 async def test_state_is_shown_up_to_a_limit() -> None:
     desk = make_desk()
     for number in range(9):
