@@ -148,7 +148,7 @@ class Moment:
 def snapshot(facts: RunFacts, tally: Tally, moment: Moment) -> Scorecard:
     """The scorecard of this moment."""
     numbers = measured(tally, moment.payments)
-    truth = moment.payments
+    truth = moment.payments or PaymentsTruth()
     return {
         "schema": SCHEMA,
         "run_id": facts.run_id,
@@ -184,9 +184,9 @@ def snapshot(facts: RunFacts, tally: Tally, moment: Moment) -> Scorecard:
         "statuses": {str(code): tally.statuses[code] for code in sorted(tally.statuses)},
         "trace": dict(facts.trace),
         "production": moment.production,
-        "double_charges": truth and truth.double_charges,
-        "lost_payments": truth and truth.lost_payments,
-        "ghost_charges": truth and truth.ghost_charges,
+        "double_charges": truth.double_charges,
+        "lost_payments": truth.lost_payments,
+        "ghost_charges": truth.ghost_charges,
     }
 
 
@@ -195,6 +195,7 @@ def measured(tally: Tally, truth: PaymentsTruth | None = None) -> dict[str, floa
 
     truth: where a ledger was kept, it says which payments succeeded; else their answers do.
     """
+    known = truth or PaymentsTruth()
     times = _times_ms(tally.times)
     mean_ns = tally.times.mean
     payments, paid = tally.payments
@@ -210,9 +211,9 @@ def measured(tally: Tally, truth: PaymentsTruth | None = None) -> dict[str, floa
         "payment_success": _rounded(
             percent(paid, payments) if truth is None else truth.payment_success, 4
         ),
-        "double_charges": truth and truth.double_charges,
-        "lost_payments": truth and truth.lost_payments,
-        "ghost_charges": truth and truth.ghost_charges,
+        "double_charges": known.double_charges,
+        "lost_payments": known.lost_payments,
+        "ghost_charges": known.ghost_charges,
     }
 
 

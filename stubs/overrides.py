@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from stubs.latency import AnyModel, parse_latency
 from stubs.latency.learned_file import Key, choose_latency
@@ -72,4 +72,4 @@ def with_latencies(service: Service, overrides: Overrides) -> Service:
 
 def _with_latency(service: str, route: StubRoute, overrides: Overrides) -> StubRoute:
     model = overrides.choose(service, route)
-    return route if model is None else replace(route, latency=cast(Any, model))
+    return route if model is None else replace(route, latency=model)

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import orjson
 
 from stubs.clock import RecordedClock
-from stubs.latency import LatencyModel
+from stubs.latency import AnyModel
 from switchboard.seeded import mix64, text64, unit
 
 JSON: Final = b"application/json"
@@ -143,7 +143,7 @@ class StubRoute:
     method: str
     template: str
     handler: Handler
-    latency: LatencyModel
+    latency: AnyModel
     priority: int = 5
     accepts: Callable[[Asked], bool] | None = None
     path_pattern: Callable[[str], bool] | None = None

@@ -158,7 +158,8 @@ GLOSSARY_WORDS = (
     "target environment", "route", "stub", "fault", "chaos event", "probe", "outcome", "scorecard",
     "report card", "certificate", "guard", "interlock", "deck", "ready", "starting", "running",
     "paused", "done", "failed", "aborted", "pass", "fail", "void", "rules", "door", "gateway",
-    "interceptor", "destination", "mode", "seal", "canary", "ledger",
+    "interceptor", "destination", "mode", "seal", "canary", "ledger", "definition", "journal",
+    "callback", "touched", "drill", "hypothesis", "baseline", "blame", "attempt",
 )  # fmt: skip
 
 

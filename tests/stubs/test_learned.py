@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stubs.latency import MAX_MS
+from stubs.latency import MAX_MS, Moment, wait_of
 from stubs.learned import MAX_COUNT, LearnedAnswers
 from stubs.service import Answer, Asked
 
@@ -77,15 +77,15 @@ def test_statuses_that_become_200_are_added_up() -> None:
 def test_waits_follow_the_recorded_quantiles() -> None:
     route = learned().find("shop", "GET", "/orders/1")
     assert route is not None
-    assert route.latency.sample_s(0.0) == pytest.approx(0.010)
-    assert route.latency.sample_s(0.5) == pytest.approx(0.020)
-    assert route.latency.sample_s(0.75) == pytest.approx(0.060)
+    assert wait_of(route.latency)(0.0, Moment()) == pytest.approx(0.010)
+    assert wait_of(route.latency)(0.5, Moment()) == pytest.approx(0.020)
+    assert wait_of(route.latency)(0.75, Moment()) == pytest.approx(0.060)
 
 
 def test_no_recorded_wait_is_no_wait() -> None:
     route = learned(waits_ms=None).find("shop", "GET", "/orders/1")
     assert route is not None
-    assert route.latency.sample_s(0.999) == 0
+    assert wait_of(route.latency)(0.999, Moment()) == 0
 
 
 def test_the_same_request_is_answered_alike() -> None:
@@ -233,6 +233,6 @@ def test_any_entry_is_taken_or_refused_by_value_error(changes: dict[str, Any]) -
         for route in answers:
             asked = Asked("shop", route.method, "/", "", {}, {}, b"", 1, 1)
             assert 200 <= route.handler(asked).status <= 599
-            assert 0 <= route.latency.sample_s(0.5) <= MAX_MS / 1000
+            assert 0 <= wait_of(route.latency)(0.5, Moment()) <= MAX_MS / 1000
     assert said.startswith("routes[0]: ")
     assert len(said.splitlines()) == 1
