@@ -60,8 +60,8 @@ def query(runs_dir: Path, sql: str) -> list[Any]:
 
 def test_a_row_in_all_its_columns(tmp_path: Path, make_rows: MakeRows) -> None:
     rows = make_rows(
-        {"due": 1, "ready": 4, "sent": 5, "done": 25.5, "held": 1, "late": 1, "bytes": 77, "retries": 2,
-         "lane": 1, "route": 1, "status": 202, "index": 42},
+        {"due": 1, "ready": 4, "sent": 5, "done": 25.5, "held": 1, "late": 1, "bytes": 77,
+         "retries": 2, "lane": 1, "route": 1, "status": 202, "index": 42},
     )  # fmt: skip
     rows_to_parquet(run_folder(tmp_path, rows), Losses())
     with connect_runs(tmp_path) as connection:
