@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scenarios import yaml_lines
 from stubs.definitions import json_path, patterns, pieces, reader, route_reader, sandbox, schema
 from stubs.definitions.answers import ANSWER_KEYS
 from stubs.definitions.callbacks import CALLBACK_KEYS, MAX_CALLBACKS
@@ -71,6 +72,9 @@ def test_every_part_and_root_is_written_down() -> None:
 @pytest.mark.parametrize(
     ("title", "text"),
     [
+        ("Limits", f"{yaml_lines.MAX_CHARS // 1024} KiB of text, {yaml_lines.MAX_VALUES:,} values "
+         f"and {yaml_lines.MAX_DEPTH} levels"),
+        ("Limits", f"a key has {yaml_lines.MAX_KEY_CHARS} characters"),
         ("Limits", f"{reader.MAX_ROUTES:,} routes, {reader.MAX_MACHINES} states"),
         ("Limits", f"{reader.MAX_HOSTS} hosts, {reader.MAX_VALUES:,} values"),
         ("Limits", f"{reader.MAX_DEPTH} levels"),
