@@ -18,6 +18,7 @@ from replay.plan import Plan
 from replay.tape import Tape
 from stubs.faults.counted import Row, choose_counted
 from stubs.faults.fault import Fault
+from stubs.faults.target import split_route
 
 NameRoute = Callable[[str, str, str], str]
 """From service, method and recorded path template to the name that the stub's route has."""
@@ -36,6 +37,18 @@ def choose_requests(
             fault = replace(fault, chosen=frozenset(ids))
         chosen.append(fault)
     return tuple(chosen)
+
+
+def count_planned(fault: Fault, tape: Tape, plan: Plan, name_route: NameRoute) -> int:
+    """How many requests of the plan the fault is about: due in its time, and fitting its target.
+
+    Draws, counts and headers are not looked at, so it touches this many at the most.
+    """
+    target = fault.target
+    return sum(
+        target.fits_names(row.service, row.route, split_route(row.route)[1], row.method, row.tenant)
+        for row in plan_rows(tape, plan, name_route, fault)
+    )
 
 
 def plan_rows(tape: Tape, plan: Plan, name_route: NameRoute, fault: Fault) -> Iterator[Row]:

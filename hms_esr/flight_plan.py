@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from hms_esr.preparation import Preparation
+from hms_esr.counted_faults import count_planned
+from hms_esr.preparation import Preparation, stub_route_name
 from replay.account import account_to_json
 from scenarios.units import format_speed
+from stubs.faults.mapping import fault_mapping
 
 BIN_NS = 1_000_000_000
 CURVE_POINTS = 60
@@ -34,8 +37,20 @@ def describe_plan(prep: Preparation) -> dict[str, Any]:
         "hosts": hosts(prep),
         "routes": routes(prep),
         "skipped": skipped(prep),
+        "faults": faults(prep),
         "trace": account_to_json(prep.tape.info.account),
     }
+
+
+def faults(prep: Preparation) -> list[dict[str, Any]]:
+    """The timetable, each fault with the number of requests that it is about."""
+    return [
+        {
+            **fault_mapping(replace(fault, chosen=None)),
+            "requests": count_planned(fault, prep.tape, prep.plan, stub_route_name),
+        }
+        for fault in prep.faults
+    ]
 
 
 def peak_rate(prep: Preparation) -> int:

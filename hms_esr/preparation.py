@@ -129,10 +129,10 @@ def _faults(scenario: Scenario, aim: Aim, tape: Tape, plan: Plan) -> tuple[Fault
             f"faults are played by the stubs, and target {aim.name} has none: take the target "
             "embedded, or put `esr stubs serve --chaos FILE` behind it"
         )
-    return choose_requests(scenario.chaos, tape, plan, _stub_route_name)
+    return choose_requests(scenario.chaos, tape, plan, stub_route_name)
 
 
-def _stub_route_name(service: str, method: str, template: str) -> str:
+def stub_route_name(service: str, method: str, template: str) -> str:
     """A recorded template fits the stub's own as any path of it would."""
     found = _stub_routes().find(service, method, template)
     return found[0][0].name if found else f"{method} {template}"

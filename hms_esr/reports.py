@@ -16,6 +16,7 @@ from hms_esr.terminal import (
     VERDICT_STYLES,
     draw_panel,
     number,
+    plural,
     production_line,
     verdict_line,
 )
@@ -58,9 +59,20 @@ def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, Text]]:
         ("would contact", ", ".join(plan["contacts"])),
         ("stands in for", _counts(plan["hosts"])),
         ("not played", _counts(plan["skipped"]) or "nothing"),
+        *(("fault", describe_fault(fault)) for fault in plan["faults"]),
         ("trace", describe_account(plan["trace"])),
     ]
     return [(label, Text(value)) for label, value in facts]
+
+
+def describe_fault(fault: Mapping[str, Any]) -> str:
+    """`ach-down: down of ach at 15m for 3m, about 114 requests`."""
+    target = " ".join(str(value) for value in fault["target"].values())
+    lasting = f"for {fault['for']}" if "for" in fault else "until the end"
+    when = f"at {fault['at']} {lasting}"
+    count = fault["requests"]
+    about = f"about {count:,} {plural('request', count)}"
+    return f"{fault['id']}: {fault['kind']} of {target} {when}, {about}"
 
 
 def sparkline(values: Sequence[float]) -> str:

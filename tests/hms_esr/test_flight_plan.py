@@ -9,6 +9,8 @@ import pytest
 
 from hms_esr.flight_plan import CURVE_POINTS, describe_plan
 from hms_esr.preparation import Preparation
+from hms_esr.reports import describe_fault
+from stubs.faults.reader import parse_faults
 
 Prepare = Callable[..., Preparation]
 
@@ -54,3 +56,23 @@ def test_one_request_is_a_plan(prepare_log: Prepare) -> None:
     assert told["requests"] == 1
     assert told["peak_rps"] == 1
     assert sum(told["curve_rps"]) > 0
+
+
+def test_faults_are_shown_with_the_requests_they_are_about(prepare_log: Prepare) -> None:
+    """A target that nothing fits is a mistake, and shows as such before anything is played."""
+    chaos = parse_faults(
+        [
+            {"kind": "down", "target": "ach", "at": "100ms", "for": "1s"},
+            {"kind": "error", "target": "svc", "at": "1s", "first_n": 1},
+            {"kind": "down", "id": "typo", "target": "svc-fee", "at": "0s"},
+        ],
+        source="test",
+        line_of=lambda path: None,
+    )
+    faults = describe_plan(prepare_log(faults=chaos))["faults"]
+    assert [(fault["id"], fault["requests"]) for fault in faults] == [
+        ("ach-down", 1), ("svc-error", 1), ("typo", 0),
+    ]  # fmt: skip
+    assert all("chosen" not in fault for fault in faults)
+    assert describe_fault(faults[0]) == "ach-down: down of ach at 100ms for 1s, about 1 request"
+    assert "until the end, about 0 requests" in describe_fault(faults[2])
