@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import stubs.services
 from scenarios.plain_files import read_plain
@@ -20,8 +21,10 @@ from scenarios.yaml_lines import MAX_CHARS, load_yaml
 from stubs.definitions.reader import Logic, parse_definition
 from stubs.reload import definition_files
 from stubs.service import Service
-from stubs.stage import SurroundingsOf
 from switchboard.errors import EsrError, Fault, ScenarioError
+
+if TYPE_CHECKING:  # the stage is a whole gateway, and here nothing is served
+    from stubs.stage import SurroundingsOf
 
 BUNDLED = Path(stubs.services.__file__).parent
 MAX_SERVICES = 500

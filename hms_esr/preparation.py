@@ -16,7 +16,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from hms_esr.bundled import bundled_services
 from hms_esr.counted_faults import choose_requests
 from hms_esr.options import RunOptions
 from hms_esr.plain import require_plain
@@ -140,6 +139,9 @@ def stub_route_name(service: str, method: str, template: str) -> str:
 
 @lru_cache(maxsize=1)
 def _stub_routes() -> RouteTable:
+    # Reading definitions takes a fifth of a second's imports, and most runs have no faults.
+    from hms_esr.bundled import bundled_services
+
     return RouteTable(bundled_services(), LearnedAnswers())
 
 
