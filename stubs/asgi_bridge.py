@@ -6,20 +6,23 @@ The request is whole already, and the answer is collected before it goes. Floor 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Scope
 
 from stubs.admin.place import ABSOLUTE_FORM
-from stubs.incoming import Incoming
+from stubs.incoming import BROKEN, Incoming
 from stubs.service import Answer, answer_problem
 
 _SILENT: Final = answer_problem(500, "No answer", "this route of the gateway gave no answer")
 
 
-async def run_asgi(app: ASGIApp, incoming: Incoming, peer: str | None) -> Answer:
-    """What the application answers."""
+async def run_asgi(
+    app: ASGIApp, incoming: Incoming, peer: str | None, on_error: Callable[[Exception], None]
+) -> Answer:
+    """What the application answers, also when it raises after that; a 500 when it raises before."""
     told = [{"type": "http.request", "body": incoming.body, "more_body": False}]
     status = 0
     headers: list[tuple[bytes, bytes]] = []
@@ -37,7 +40,12 @@ async def run_asgi(app: ASGIApp, incoming: Incoming, peer: str | None) -> Answer
         else:
             body.extend(message.get("body", b""))
 
-    await app(scope_of(incoming, peer), receive, send)
+    try:
+        await app(scope_of(incoming, peer), receive, send)
+    except Exception as error:  # Starlette says 500, and then lets its server know why
+        on_error(error)
+        if not status:
+            return BROKEN
     if not status:
         return _SILENT
     return Answer(status, bytes(body), headers=tuple(_unmarked(headers)))

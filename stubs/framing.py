@@ -15,10 +15,14 @@ from stubs.service import Answer, answer_problem
 from stubs.wire_plan import Framed
 
 NO_BODY: Final = (204, 304)
+EMPTY: Final = 205
+"""Has no content either, and says so with a length of 0."""
 _OURS: Final = frozenset(
     {b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade", b"trailer"}
+    | {b"x-esr-env"}
 )
-"""How an answer is framed, and whether the connection stays, is not a stub's to say."""
+"""How an answer is framed, whether the connection stays, and that it is the sandbox's, is not a
+stub's to say."""
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _NO_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
@@ -31,7 +35,7 @@ def plain_bytes(answer: Answer, is_head: bool, keeps_alive: bool) -> bytes:
     """The whole answer as nearly all of them go out."""
     answer = sendable(answer)
     status = answer.status
-    if answer.headers or status in NO_BODY or is_head or not keeps_alive:
+    if answer.headers or status in NO_BODY or status == EMPTY or is_head or not keeps_alive:
         framed = frame(answer, is_head, keeps_alive)
         length = b"content-length: %d\r\n" % len(framed.body) if framed.says_length else b""
         close = b"" if keeps_alive else b"connection: close\r\n"
@@ -58,7 +62,7 @@ def frame(answer: Answer, is_head: bool, keeps_alive: bool, date_s: float | None
         lines.append(b"date: %b\r\n" % http_date(date_s))
     if has_body and not is_typed:
         lines.append(b"content-type: %b\r\n" % answer.content_type)
-    body = answer.body if has_body else b""
+    body = answer.body if has_body and answer.status != EMPTY else b""
     return Framed(b"".join(lines), body, has_body, has_body and not is_head, keeps_alive)
 
 

@@ -95,6 +95,8 @@ class Gateway:
         self.sleep = sleep
         self.connections: set[Connection] = set()
         self.on_reload: Reload | None = None
+        self.lost: Callable[[], Mapping[str, int]] = dict
+        """How much of its files could not be written, by name."""
         self.definitions_error: str | None = None
         """Why an edit of the definitions was not taken; None when they are served as they are."""
         self.on_retime: list[Callable[[], None]] = []
@@ -197,7 +199,11 @@ class Gateway:
 
     def config(self) -> Mapping[str, Any]:
         """What this gateway runs with, and what is wrong with edited definitions, as JSON."""
-        return {**self._config, "definitions_error": self.definitions_error}
+        return {
+            **self._config,
+            "definitions_error": self.definitions_error,
+            "lost": self.lost(),
+        }
 
     def follow(self, anchor: Anchor) -> None:
         """Recorded time goes on from another anchor; whoever waits by it looks again."""

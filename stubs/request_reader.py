@@ -59,10 +59,12 @@ class RequestReader:
         self.incoming.is_whole = True  # as after any request
         self.slow: SlowReader | None = None
         self._wire_bytes = 0
+        self._is_large_read = False
 
     def feed(self, data: bytes) -> None:
         """What has come. Nothing is fed after a refusal."""
         self._wire_bytes += len(data)
+        self._is_large_read = len(data) > MAX_HEAD_BYTES
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -107,12 +109,20 @@ class RequestReader:
             and parser.get_http_version() != "1.0"
             and not parser.should_upgrade()
         )
-        if not incoming.split_target():
+        if not incoming.split_target() or parser.get_http_version() == "0.9":
             self._taker.refuse(incoming, NO_HTTP)
-        elif len(incoming.pairs) > MAX_HEADERS:
+        elif len(incoming.pairs) > MAX_HEADERS or self._is_long_head():
             self._taker.refuse(incoming, HEAD_TOO_LARGE)
         elif _FRAMED[0] in headers or _FRAMED[1] in headers:
             self._taker.take_head(incoming)
+
+    def _is_long_head(self) -> bool:
+        """Whether it is over the limit, also when all of it came in one read."""
+        if not self._is_large_read:
+            return False
+        pairs = self.incoming.pairs
+        size = len(self.incoming.target) + sum(len(name) + len(value) + 4 for name, value in pairs)
+        return size > MAX_HEAD_BYTES
 
     def on_body(self, part: bytes) -> None:
         incoming = self.incoming

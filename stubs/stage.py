@@ -64,8 +64,9 @@ class Stage:
         self._token = env.get(TOKEN) or None
         self.clock = RecordedClock(config.clock)
         self._record = record_nothing
+        self._losing: dict[str, LedgerFile | TouchLog] = {}
         if config.ledger is not None:
-            ledger = LedgerFile(Path(config.ledger))
+            self._losing["ledger"] = ledger = LedgerFile(Path(config.ledger))
             self._held.callback(ledger.close)
             self._record = ledger.record
         self._latencies = parse_overrides(config.latencies, source="`latencies`", line_of=_no_line)
@@ -128,6 +129,11 @@ class Stage:
 
     def _services(self) -> list[Service]:
         loaded = self._load(self._surroundings)
+        strangers = self.config.settings.keys() - {service.name for service in loaded}
+        if strangers:
+            there = ", ".join(sorted(service.name for service in loaded))
+            name = f"{min(strangers)!r:.60}"
+            raise EsrError(f"there are settings for {name}, which is no service; there are {there}")
         wanted = self.config.services
         if wanted is not None:
             known = {service.name for service in loaded}
@@ -167,6 +173,7 @@ class Stage:
             on_callbacks=self.callbacks.send, config=config.mapping(),
         )  # fmt: skip
         gateway.on_reload = self.reload
+        gateway.lost = self._lost
         gateway.on_retime.append(self.callbacks.retime)
         return gateway
 
@@ -176,7 +183,12 @@ class Stage:
         except OSError as error:
             raise EsrError(f"cannot write {path}: {error.strerror}") from error
         self._held.callback(touches.close)
+        self._losing["touches"] = touches
         return touches
+
+    def _lost(self) -> dict[str, int]:
+        """What could not be written down, by file."""
+        return {name: each.lost for name, each in self._losing.items()}
 
     def _open_ports(self, services: Sequence[Service]) -> dict[str, socket.socket]:
         """A listener for each service that has a port of its own."""

@@ -6,11 +6,12 @@ killed a moment later has said what it did. Floor 1. `scorecard/blame.py` reads 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from struct import Struct
 from typing import Final
+
+from stubs.append_file import AppendFile
 
 TOUCHES_FILE: Final = "touches.rows"
 """What a run calls it in its folder."""
@@ -23,22 +24,18 @@ class TouchLog:
     """Appends rows to a file. Raises OSError when it cannot be made; later losses are counted."""
 
     def __init__(self, path: Path) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o600)
-        self.lost = 0
+        self._file = AppendFile(path)
+        self.close = self._file.close
+
+    @property
+    def lost(self) -> int:
+        """How often rows did not get onto the disk."""
+        return self._file.lost
 
     def add(self, request_id: int, at_ms: float, numbers: Iterable[int], attempt: int) -> None:
         """One row for each of the faults, by their numbers."""
         at_us = int(at_ms * 1000)
-        rows = b"".join(
-            ROW.pack(request_id, at_us, number, min(attempt, 255), 0) for number in numbers
+        tried = min(attempt, 255)
+        self._file.append(
+            b"".join(ROW.pack(request_id, at_us, number, tried, 0) for number in numbers)
         )
-        try:
-            written = os.write(self._descriptor, rows)
-        except OSError:
-            written = 0
-        if written != len(rows):
-            self.lost += 1
-
-    def close(self) -> None:
-        os.close(self._descriptor)

@@ -38,6 +38,8 @@ LINGER_S: Final = 2.0
 """How long a caller whose request was refused may go on sending, so that it hears why."""
 REQUEST_S: Final = 60.0
 """How long a request may take to come, unless a fault is what slows it."""
+ECHO_S: Final = 0.02
+"""How long a reset takes to come back from a caller who closed its socket and was written to."""
 KEEP_ALIVE_S: Final = 3600.0
 """Longer than any run: a connection must not be closed just as a request is due."""
 
@@ -249,12 +251,12 @@ class StubConnection(asyncio.Protocol):
             self._start(self._attend(turn, incoming))
             return
         entry = turn.entry
-        is_plain = incoming.keeps_alive and incoming.method != "HEAD"
-        if is_plain and entry is not None and entry.route.fixed is not None:
+        is_plain = incoming.keeps_alive and incoming.method != "HEAD" and turn.instead is None
+        if is_plain and entry is not None and (fixed := entry.route.fixed) is not None:
             if entry.wire is None:
-                entry.wire = plain_bytes(entry.route.fixed, False, True)
+                entry.wire = plain_bytes(fixed, False, True)
             self._transport.write(entry.wire)
-            gateway.tell(turn, entry.route.fixed.status)
+            gateway.tell(turn, fixed.status)
         else:
             self._write_answer(turn, incoming, gateway.finish(turn))
 
@@ -299,11 +301,28 @@ class StubConnection(asyncio.Protocol):
                 await self._carry_out(turn, incoming, answer)
             elif self._transport.is_closing():
                 gateway.settle(turn, 0, _GONE, is_delivered=False)
+            elif self._has_eof:
+                await self._answer_silence(turn, incoming, answer)
             else:
                 self._write_answer(turn, incoming, answer)
         finally:
             if turn.course is not USUAL:
                 gateway.faults.done(turn.course)
+
+    async def _answer_silence(self, turn: Turn, incoming: Incoming, answer: Answer) -> None:
+        """The caller sends no more. It may listen still; if it has left, writing shows it."""
+        self._transport.write(plain_bytes(answer, incoming.method == "HEAD", False))
+        if await self._has_left():
+            self._gateway.settle(turn, 0, _GONE, is_delivered=False)
+        else:
+            self._gateway.tell(turn, answer.status)
+        self._close()
+
+    async def _has_left(self) -> bool:
+        """Whether what was just written met a socket that was closed: the kernel there resets."""
+        if self._has_eof and not self._transport.is_closing():
+            await self._gateway.sleep(ECHO_S)
+        return self._transport.is_closing() or is_gone(self._transport, counts_half=False)
 
     async def _carry_out(self, turn: Turn, incoming: Incoming, answer: Answer) -> None:
         """The wire's part of a course."""
@@ -318,7 +337,11 @@ class StubConnection(asyncio.Protocol):
                 self._end(hold.then)
                 ending = ENDINGS[hold.then]
             else:
-                self._end(await player.play(self._script(turn, incoming, answer)))
+                how = await player.play(self._script(turn, incoming, answer))
+                if course.cut is None and await self._has_left():
+                    player.said_bytes = 0
+                    return
+                self._end(how)
                 ending = "answered" if course.cut is None else ENDINGS[course.cut.how]
         finally:  # also when the caller has gone, which cancels this
             is_read = player.said_bytes > 0 and course.garble not in ("garbage", "headers")
@@ -339,7 +362,7 @@ class StubConnection(asyncio.Protocol):
 
     async def _pass_on(self, app: ASGIApp, incoming: Incoming) -> None:
         """To an application of the gateway's own, such as the admin API."""
-        answer = await run_asgi(app, incoming, peer_of(self._transport))
+        answer = await run_asgi(app, incoming, peer_of(self._transport), self._gateway.complain)
         is_head = incoming.method == "HEAD"
         keeps_alive = incoming.keeps_alive and not self._is_ending
         if not self._transport.is_closing():

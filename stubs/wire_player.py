@@ -62,6 +62,8 @@ class WirePlayer:
     async def play(self, steps: Iterable[Step]) -> End:
         """Everything but the end, which is given back."""
         transport, loop = self._transport, self._loop
+        if transport.is_closing():
+            return "keep"  # nobody is there any more
         transport.set_write_buffer_limits(high=0)
         due_s = loop.time()
         for step in steps:
@@ -73,7 +75,8 @@ class WirePlayer:
                 due_s = max(due_s + step.for_s, loop.time())
                 await self._sleep(due_s - loop.time())
             else:
-                transport.set_write_buffer_limits()
+                if not transport.is_closing():
+                    transport.set_write_buffer_limits()
                 return step.how
         raise AssertionError("a script has an end")
 

@@ -31,6 +31,21 @@ def test_an_answer_is_a_head_and_a_body() -> None:
             id="204",
         ),
         pytest.param(
+            Answer(205, b"x"),
+            False,
+            True,
+            b"content-type: application/json\r\ncontent-length: 0\r\n\r\n",
+            id="205",
+        ),
+        pytest.param(
+            Answer(200, b"x", headers=((b"X-ESR-Env", b"prod"),)),
+            False,
+            True,
+            b"HTTP/1.1 200 OK\r\nx-esr-env: sandbox\r\ncontent-type: application/json\r\n"
+            b"content-length: 1\r\n\r\nx",
+            id="always the sandbox's",
+        ),
+        pytest.param(
             Answer(299, b"x", headers=((b"A", b"1"), (b"A", b"2"))),
             False,
             True,

@@ -13,7 +13,9 @@ from stubs.faults.chaos import Chaos
 from stubs.faults.course import Cut
 from stubs.faults.reader import parse_faults
 from stubs.gateway import Gateway
-from stubs.latency import NoDelay
+from stubs.latency import AnyModel, NoDelay, Uniform
+from stubs.latency.exponential import Exponential
+from stubs.latency.queue import Queue
 from stubs.learned import LearnedAnswers
 from stubs.service import Answer, Asked, Service, StubRoute
 from stubs.transport import KEEP_ALIVE_S, MOST_WAITING, REQUEST_S, StubConnection
@@ -79,16 +81,29 @@ def hello(_: Asked) -> Answer:
     return Answer(200, b"{}")
 
 
+async def instantly(_: float) -> None:
+    """No time passes, and everybody else has a turn."""
+    await asyncio.sleep(0)
+
+
+SLOW = {"kind": "latency", "target": "*", "ms": 5}
+
+
 class Place:
     """A gateway of one route, and one connection to it."""
 
-    def __init__(self, *faults: dict[str, Any]) -> None:
-        routes = [StubRoute("GET", "/", hello, NoDelay()), StubRoute("POST", "/", hello, NoDelay())]
+    def __init__(
+        self,
+        *faults: dict[str, Any],
+        latency: AnyModel = NoDelay(),  # noqa: B008  # a frozen value
+        fixed: Answer | None = None,
+    ) -> None:
+        routes = [StubRoute(method, "/", hello, latency, fixed=fixed) for method in ("GET", "POST")]
         clock = RecordedClock(Anchor(0, 0.0, 0.0), lambda: 0)
         parsed = parse_faults(list(faults), source="test", line_of=lambda _: None)
         chaos = Chaos(1, clock, parsed)
         service = Service("svc", "", routes)
-        self.gateway = Gateway([service], LearnedAnswers(), 1, clock=clock, chaos=chaos)
+        self.gateway = Gateway([service], LearnedAnswers(), 1, instantly, clock=clock, chaos=chaos)
         self.state = ServerState()
         self.transport = ScriptedTransport()
         self.connection = StubConnection(self.gateway, self.state)
@@ -235,3 +250,67 @@ async def test_a_fault_of_our_own_is_a_500_and_told_once(
     other.connection_made(ScriptedTransport())
     other.data_received(GET)
     assert len(caplog.records) == 1
+
+
+class LeavingTransport(ScriptedTransport):
+    """Its caller has closed the socket: being written to is answered with a reset."""
+
+    def write(self, data: Any) -> None:
+        super().write(data)
+        self.socket.state = 7
+
+
+async def until_told(place: Place) -> list[tuple[int, str]]:
+    for _ in range(50):
+        await asyncio.sleep(0)
+    return [(entry.status, entry.ending) for entry in place.gateway.journal.select()]
+
+
+@pytest.mark.parametrize(
+    ("faults", "transport", "told"),
+    [
+        pytest.param((), ScriptedTransport, [(200, "answered")], id="who listens still"),
+        pytest.param((), LeavingTransport, [(0, "gone")], id="who has left"),
+        pytest.param((SLOW,), ScriptedTransport, [(200, "answered")], id="listens, under a fault"),
+        pytest.param((SLOW,), LeavingTransport, [(0, "gone")], id="has left, under a fault"),
+    ],
+)
+async def test_a_caller_that_closed_its_socket_heard_nothing(
+    faults: tuple[dict[str, Any], ...],
+    transport: type[ScriptedTransport],
+    told: list[tuple[int, str]],
+) -> None:
+    """A caller whose time is up closes as one who is done; only writing to it tells them apart."""
+    place = Place(*faults, latency=Uniform(5, 5))
+    place.transport = transport()
+    place.connection = StubConnection(place.gateway, place.state)
+    place.connection.connection_made(place.transport)
+    place.connection.data_received(GET)
+    assert place.connection.eof_received()
+    assert await until_told(place) == told
+
+
+async def test_a_queue_without_room_says_so_although_its_answer_is_fixed() -> None:
+    queue = Queue(servers=1, service=Exponential(mean_ms=1e6), max_queue=0)
+    place = Place(latency=queue, fixed=Answer(200, b"{}"))
+    for _ in range(3):
+        connection = StubConnection(place.gateway, place.state)
+        place.transport = ScriptedTransport()
+        connection.connection_made(place.transport)
+        connection.data_received(GET)
+    await until_told(place)
+    assert place.take_statuses() == [b"503"]
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nhost: svc.x\r\na: %b\r\n\r\n" % (b"x" * 140_000), b"431"),
+        pytest.param(b"GET /\r\n\r\n", b"400"),
+    ],
+    ids=["a long head in one read", "no version"],
+)
+async def test_a_head_that_is_not_taken_is_refused(head: bytes, status: bytes) -> None:
+    place = Place()
+    place.connection.data_received(head)
+    assert place.take_statuses() == [status]
