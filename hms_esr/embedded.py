@@ -9,6 +9,7 @@ Read next: `sandbox.py`, `stubs/config.py`.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,6 +44,19 @@ class EmbeddedStubs:
     admin: AdminClient
     speed: float
     epoch_ms: float
+    process: StubProcess
+
+    @property
+    def loss(self) -> str | None:
+        """Why what callers met since is nobody's doing but ours: the gateway has ended."""
+        code = self.process.process.poll()
+        if code is None:
+            return None
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return (
+            f"the stub gateway of the run {how} while requests were played, so what failed since "
+            "says nothing about any service or fault: run again"
+        )
 
     async def follow(self, t0_ns: int) -> None:
         """Recorded time is 0 at `t0_ns` of the monotonic clock, and goes on from there."""
@@ -90,11 +104,13 @@ async def open_stubs(
     Raises UpstreamError when it does not come up, UsageError for files that cannot be read.
     """
     config = gateway_config(prep, folder, scratch)
-    stub = await asyncio.to_thread(StubProcess.start, config=config)
+    # Of this run alone: nobody else on this machine is to break it, and $ESR_TOKEN is for --serve.
+    token = secrets.token_hex(16)
+    stub = await asyncio.to_thread(StubProcess.start, config=config, token=token)
     try:
-        admin = AdminClient(f"http://{stub.admin}")
-        write_control(folder, f"http://{stub.admin}", None)
-        yield EmbeddedStubs(stub.port, admin, _speed(prep), _epoch_ms(prep))
+        admin = AdminClient(f"http://{stub.admin}", token)
+        write_control(folder, f"http://{stub.admin}", token)
+        yield EmbeddedStubs(stub.port, admin, _speed(prep), _epoch_ms(prep), stub)
     finally:
         remove_control(folder)
         await asyncio.to_thread(stub.stop)

@@ -15,6 +15,7 @@ from stubs.clock import Anchor
 from switchboard.errors import EsrError
 from switchboard.fault_reader import kind_of, nearest
 
+TOKEN: Final = "ESR_TOKEN"  # noqa: S105 - the variable's name
 LOOPBACK: Final = "127.0.0.1:0"
 JOURNAL: Final = 10_000
 MAX_JOURNAL: Final = 1_000_000

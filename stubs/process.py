@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-from stubs.config import GatewayConfig
+from stubs.config import TOKEN, GatewayConfig
 from switchboard.errors import UpstreamError
 
 READY: Final = b"ready "
@@ -59,28 +59,36 @@ class StubProcess:
         seed: int = 0,
         answers: Path | None = None,
         config: GatewayConfig | None = None,
+        token: str | None = None,
         timeout_s: float = 15.0,
     ) -> Self:
         """Start a gateway on a free loopback port and wait until it accepts.
 
-        config: instead of seed and answers.
+        config: instead of seed and answers.   token: what its admin API asks for, if anything; the
+        one in our own environment is for other doors.
         Raises UpstreamError with what the child said when it does not come up in time.
         """
         config = config or GatewayConfig(
             seed=seed, answers=None if answers is None else str(answers)
         )
         line = replace(config, with_parent=True).to_json() + b"\n"
-        return cls.launch(gateway_command(), timeout_s, line)
+        return cls.launch(gateway_command(), timeout_s, line, token)
 
     @classmethod
-    def launch(cls, command: Sequence[str], timeout_s: float, told: bytes = b"") -> Self:
+    def launch(
+        cls,
+        command: Sequence[str],
+        timeout_s: float,
+        told: bytes = b"",
+        token: str | None = None,
+    ) -> Self:
         """Start any command that prints a ready line. Raises UpstreamError as `start` does.
 
         told: written to its standard input, which then stays open.
         """
         # A file and not a pipe: a pipe that nobody reads is full one day, and then the child hangs.
         with tempfile.TemporaryFile() as said:
-            process = _spawn(command, said)
+            process = _spawn(command, said, token)
             try:
                 _tell(process, told)
                 host, port = _wait_ready(process, said, timeout_s)
@@ -127,11 +135,18 @@ def parse_ready(line: bytes) -> tuple[str, int]:
     return host, int(port)
 
 
-def _spawn(command: Sequence[str], said: IO[bytes]) -> subprocess.Popen[bytes]:
+def _spawn(
+    command: Sequence[str], said: IO[bytes], token: str | None
+) -> subprocess.Popen[bytes]:
+    environment = {name: value for name, value in os.environ.items() if name != TOKEN}
+    if token is not None:
+        environment[TOKEN] = token
     pipe = subprocess.PIPE
     try:
         # The command is our own interpreter and our own module.
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=said)  # noqa: S603
+        return subprocess.Popen(  # noqa: S603
+            command, stdin=pipe, stdout=pipe, stderr=said, env=environment
+        )
     except OSError as error:
         raise UpstreamError(f"the stub gateway could not start: {error}") from error
 

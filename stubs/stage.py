@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from starlette.types import ASGIApp
@@ -21,7 +21,7 @@ from stubs.admin.place import Door
 from stubs.callback_line import CallbackLine
 from stubs.callback_plan import parse_allow
 from stubs.clock import RecordedClock
-from stubs.config import GatewayConfig
+from stubs.config import TOKEN, GatewayConfig
 from stubs.faults.chaos import Chaos
 from stubs.faults.reader import parse_faults
 from stubs.gateway import Gateway
@@ -36,8 +36,6 @@ from stubs.sleep import PreciseSleep
 from stubs.touches import TouchLog
 from stubs.toxiproxy import Book, make_toxiproxy
 from switchboard.errors import EsrError
-
-TOKEN: Final = "ESR_TOKEN"  # noqa: S105 - the variable's name
 
 SurroundingsOf = Callable[[str], Surroundings]
 LoadServices = Callable[[SurroundingsOf], Sequence[Service]]

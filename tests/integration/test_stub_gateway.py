@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 import pytest
 
+from hms_esr.admin_client import AdminClient, AdminError
 from hms_esr.answers import write_answers
 from replay.compile import build_tape
 from replay.tape import Tape
@@ -415,3 +416,17 @@ def test_every_request_of_a_real_log_has_a_learned_answer(tmp_path: Path) -> Non
             assert route.template == tape.info.routes[int(tape.route[row])].template
     finally:
         tape.close()
+
+
+def test_a_gateway_asks_for_its_own_token_and_never_for_that_of_other_doors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run that is served with $ESR_TOKEN must reach its own stubs, and nobody else should."""
+    monkeypatch.setenv("ESR_TOKEN", "of-another-door")
+    with StubProcess.start() as open_one, StubProcess.start(token="of-this-run") as closed:
+        assert AdminClient(f"http://{open_one.admin}").call("GET", "/faults")["faults"] == []
+        admin = f"http://{closed.admin}"
+        assert AdminClient(admin, "of-this-run").call("GET", "/faults")["faults"] == []
+        for wrong in (None, "of-another-door"):
+            with pytest.raises(AdminError, match="wants a token"):
+                AdminClient(admin, wrong).call("GET", "/faults")
