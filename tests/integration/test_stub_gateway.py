@@ -423,7 +423,11 @@ def test_a_gateway_asks_for_its_own_token_and_never_for_that_of_other_doors(
 ) -> None:
     """A run that is served with $ESR_TOKEN must reach its own stubs, and nobody else should."""
     monkeypatch.setenv("ESR_TOKEN", "of-another-door")
-    with StubProcess.start() as open_one, StubProcess.start(token="of-this-run") as closed:
+    config = GatewayConfig(admin="127.0.0.1:0")
+    with (
+        StubProcess.start(config=config) as open_one,
+        StubProcess.start(config=config, token="of-this-run") as closed,
+    ):
         assert AdminClient(f"http://{open_one.admin}").call("GET", "/faults")["faults"] == []
         admin = f"http://{closed.admin}"
         assert AdminClient(admin, "of-this-run").call("GET", "/faults")["faults"] == []
