@@ -78,17 +78,22 @@ class Judge:
         lost: Sequence[int],
         production: Production | None = None,
         payments: PaymentsTruth | None = None,
+        broken: str | None = None,
     ) -> tuple[Scorecard, Certificate]:
-        """The final scorecard and the certificate. payments: what the ledger says of them."""
+        """The final scorecard and the certificate. payments: what the ledger says of them.
+
+        broken: what broke beneath the run and ended it; such a run is void.
+        """
         cpu_s = _sum([usage.cpu_s for usage in usages])
         course = Course(
             planned=self._facts.planned,
             elapsed_s=elapsed_s,
             speed=self._facts.speed,
-            stopped=state == "aborted",
+            stopped=state == "aborted" or broken is not None,
             workers=self._facts.workers,
             lost_workers=len(lost),
             cpu_s=cpu_s,
+            broken=broken,
         )
         certificate = certify(self._tally, course)
         now = Moment(state, elapsed_s, self._trace_s(elapsed_s), payments=payments)

@@ -142,6 +142,7 @@ class Run:
         """rules: whose canaries are asked; None asks none."""
         self._after_signals = signal.SIG_IGN if is_last else signal.default_int_handler
         self._halted: str | None = None
+        self._broken: str | None = None
         self._stubs: EmbeddedStubs | None = None
         self._fault_watch = FaultWatch()
         self.board = ScoreBoard()
@@ -186,11 +187,13 @@ class Run:
         Ctrl-C waits until this is done: what was measured must not be lost at the last moment.
         """
         state: State = "aborted" if self._interrupts or self._halted else "done"
+        if self._broken:
+            state = "failed"
         usages, lost = self._fleet.usages, self._fleet.lost
         production = self._interlock.production()
         payments = read_truth(self._writer.folder, self._judge.beliefs)
         card, certificate = self._judge.conclude(
-            state, self._elapsed_s(), usages, lost, production, payments
+            state, self._elapsed_s(), usages, lost, production, payments, self._broken
         )
         self._writer.finish(card, certificate, self._seal)
         self._enter(state)
@@ -249,6 +252,7 @@ class Run:
             await self._fleet.finished()
             self._end_ns = time.monotonic_ns()
             ticking.cancel()
+        self._look_at_stubs()
         await self._look_at_faults()
 
     async def _tick(self) -> None:
@@ -256,6 +260,7 @@ class Run:
         await asyncio.sleep(AFTER_FLUSH_S)
         while True:
             await asyncio.sleep(TICK_S)
+            self._look_at_stubs()
             elapsed_s = self._elapsed_s()
             lap = self._judge.lap(elapsed_s)
             card = self._judge.card(self._state, elapsed_s, self._interlock.production())
@@ -275,6 +280,15 @@ class Run:
         if len(faults) > len(self._prep.faults):
             self._writer.write_faults(written_faults(faults))
 
+    def _look_at_stubs(self) -> None:
+        """End the run when its gateway is gone: callers that meet nobody measure nothing."""
+        if self._stubs is None or self._broken:
+            return
+        self._broken = self._stubs.loss
+        if self._broken:
+            self._writer.note("gateway lost", self._elapsed_s())
+            self._fleet.stop()
+
     def _take_rows(self, worker: int, payload: bytes) -> None:
         prep, part = self._prep, self._parts[worker]
         gap_ns, is_paced = prep.plan.lanes.gap_ns, prep.pace.is_paced
@@ -288,6 +302,9 @@ class Run:
         """End the run when it does more harm than it was meant to."""
         halt = self._prep.options.halt
         if halt is None or self._halted:
+            return
+        self._look_at_stubs()
+        if self._broken:
             return
         self._halted = halt.fold(rows, self._prep.plan.at_ms[rows["index"]])
         if self._halted:

@@ -42,6 +42,7 @@ class Course:
     stopped: a person ended the run early, so that requests are missing for a good reason.
     lost_workers: how many of the workers ended before their work was done.
     cpu_s: what the workers used while sending; None when it was not measured.
+    broken: what broke beneath the run and ended it, in one sentence; None when nothing did.
     """
 
     planned: int
@@ -51,6 +52,7 @@ class Course:
     workers: int = 1
     lost_workers: int = 0
     cpu_s: float | None = None
+    broken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,8 @@ def _why_void(
 ) -> str | None:
     """The first thing that makes the run void, in one sentence a person can act on."""
     missing = course.planned - tally.sent
+    if course.broken is not None:
+        return course.broken
     if not tally.sent:
         return "nothing was sent, so nothing was measured: let the run last longer"
     if tally.order.violations:

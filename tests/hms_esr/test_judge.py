@@ -87,3 +87,16 @@ def test_skipped_counts_what_the_trace_lost_and_what_was_not_planned(
     card = Judge(prepare_log(target="ach"), "RUN-1").card("ready", 0.0)
     assert card["requests"]["planned"] == 1
     assert card["requests"]["skipped"] == 3
+
+
+def test_what_breaks_beneath_a_run_makes_it_void_and_nobody_missed_anything(
+    prepare_log: Prepare, rows_of: RowsOf
+) -> None:
+    prep = prepare_log(slo=("error_pct=1",))
+    judge = Judge(prep, "RUN-1")
+    judge.fold(rows_of(prep, status=500)[:2])
+    why = "the stub gateway of the run was killed by signal 9"
+    card, certificate = judge.conclude("failed", 3.0, USAGE, (), broken=why)
+    assert (card["state"], card["verdict"], card["reason"]) == ("failed", "void", why)
+    assert certificate.stopped
+    assert certificate.reason == why

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import stat
 import subprocess
@@ -48,3 +50,32 @@ def _inject_and_clear(cwd: Path) -> None:
     wait_until(lambda: touched() > 0)
     assert esr(cwd, "chaos", "clear", "svc-down").out == "cleared svc-down\n"
     assert client.call("GET", "/faults")["faults"] == []
+
+
+def test_a_run_whose_gateway_is_killed_is_void_and_says_so(tmp_path: Path) -> None:
+    command = [str(BIN / "esr"), "drill", "run", "ach_outage", "--no-baseline"]
+    env = environment(tmp_path / "home")
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as run:
+        wait_until(
+            lambda: any((folder / CONTROL_FILE).is_file() for folder in run_folders(tmp_path))
+        )
+        (folder,) = run_folders(tmp_path)
+        rows = folder / "outcomes-0.rows"
+        wait_until(lambda: rows.is_file() and rows.stat().st_size > 0)
+        os.kill(_gateway_of(run.pid), signal.SIGKILL)
+        said = run.communicate(timeout=TIMEOUT_S)[0]
+    assert run.returncode == 98, said
+    assert "the stub gateway of the run was killed by signal 9" in said
+    assert "VOID" in said
+    facts = json.loads((folder / "run.json").read_text())
+    assert (facts["state"], facts["verdict"]) == ("failed", "void")
+    assert (folder / "drill.json").is_file()
+
+
+def _gateway_of(pid: int) -> int:
+    """The child of a process that is a stub gateway."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    children = [child for each in threads for child in (each / "children").read_text().split()]
+    names = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+    (found,) = (child for child, name in names.items() if b"hms_esr.stub_gateway" in name)
+    return found
