@@ -27,7 +27,7 @@ from hms_esr.drill_run import (
     options_of,
     run_drill,
 )
-from hms_esr.exits import PASS
+from hms_esr.exits import INTERRUPTED, PASS, VOID
 from hms_esr.options import RunOptions
 from hms_esr.preparation import Preparation, UsageError, prepare
 from hms_esr.run_folder import runs_folder
@@ -126,9 +126,30 @@ def player(console: Console) -> Play:
         with ExitStack() as stack:
             prep = prepare(options, os.environ, here(), stack)
             result = play(prep, console, None, stack, is_last=False, is_printed=False)
+        check_sent(result.card)
         return read_evidence(result.folder)
 
     return play_run
+
+
+class UnplayedError(DrillError):
+    """A run ended before its first request."""
+
+    exit_code = VOID
+
+
+class UnplayedByPersonError(UnplayedError):
+    """A person wanted it so."""
+
+    exit_code = INTERRUPTED
+
+
+def check_sent(card: Mapping[str, Any]) -> None:
+    """Raises UnplayedError for a run of which there is nothing to read."""
+    if card["requests"]["sent"]:
+        return
+    kind = UnplayedByPersonError if card["state"] == "aborted" else UnplayedError
+    raise kind(f"{card['run_id']} says nothing: {card['reason']}")
 
 
 def teller(console: Console) -> Say:

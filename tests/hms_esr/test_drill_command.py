@@ -11,9 +11,15 @@ import orjson
 import pytest
 
 import hms_esr.drill_command as command
-from hms_esr.drill_command import DrillOptions, check_clock, drill_list_command, drill_run_command
+from hms_esr.drill_command import (
+    DrillOptions,
+    check_clock,
+    check_sent,
+    drill_list_command,
+    drill_run_command,
+)
 from hms_esr.drill_run import DrillError
-from hms_esr.exits import PASS, SLO_FAILED, USAGE
+from hms_esr.exits import INTERRUPTED, PASS, SLO_FAILED, USAGE, VOID
 from hms_esr.options import RunOptions
 from hms_esr.preparation import Preparation, UsageError
 from stubs.faults.reader import parse_faults
@@ -179,3 +185,15 @@ def test_a_timetable_fits_its_run(prepare_log: Callable[..., Preparation]) -> No
         check_clock(prepare_log(faults=at("1m")))
     with pytest.raises(DrillError, match="--speed max has no clock"):
         check_clock(prepare_log(speed="max"))
+
+
+def test_a_run_that_sent_nothing_ends_as_it_ended() -> None:
+    sent = {"sent": 0}
+    card = {"run_id": "RUN-1", "state": "aborted", "requests": sent, "reason": "it was stopped"}
+    with pytest.raises(EsrError, match="RUN-1 says nothing: it was stopped") as caught:
+        check_sent(card)
+    assert caught.value.exit_code == INTERRUPTED
+    with pytest.raises(EsrError) as caught:
+        check_sent({**card, "state": "failed"})
+    assert caught.value.exit_code == VOID
+    check_sent({**card, "requests": {"sent": 1}})
