@@ -63,21 +63,27 @@ class EmbeddedStubs:
         anchor = Anchor(t0_ns, 0.0, self.speed, self.epoch_ms)
         await asyncio.to_thread(self.admin.follow, anchor)
 
-    async def faults(self) -> list[dict[str, Any]]:
-        """Every fault there is or was, also those injected on the way; none when it is gone."""
+    async def faults(self) -> list[dict[str, Any]] | None:
+        """Every fault there is, also those injected on the way; None when nobody says."""
         try:
             told = await asyncio.to_thread(self.admin.call, "GET", "/faults")
         except EsrError:  # the run finds out by itself when its gateway died
-            return []
+            return None
         found = told.get("faults") if isinstance(told, dict) else None
         return [fault for fault in found or () if isinstance(fault, dict)]
 
 
 class FaultWatch:
-    """What changed among the faults of a run since it was last looked at."""
+    """What changed among the faults of a run, and all of them that ever were."""
 
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
+        self._written: dict[int, dict[str, Any]] = {}
+
+    @property
+    def written(self) -> list[dict[str, Any]]:
+        """faults.json: a fault that was cleared stays, for what it touched has its number."""
+        return [self._written[number] for number in sorted(self._written)]
 
     def look(self, faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The timeline's `fault` events: which one is in which state now."""
@@ -87,12 +93,11 @@ class FaultWatch:
             if self._states.get(name, "waiting") != state:
                 changed.append({"fault": name, "state": state, "touched": fault.get("touched")})
             self._states[name] = state
+            self._written[fault["number"]] = {"number": fault["number"], **fault["written"]}
+        for name in self._states.keys() - {str(fault.get("id")) for fault in faults}:
+            changed.append({"fault": name, "state": "cleared"})
+            del self._states[name]
         return changed
-
-
-def written_faults(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """faults.json of a run to which some were added on the way."""
-    return [{"number": fault["number"], **fault["written"]} for fault in faults]
 
 
 @asynccontextmanager

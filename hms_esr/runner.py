@@ -22,7 +22,7 @@ import uvloop
 from rich.console import Console
 
 from hms_esr.canaries import CanaryError, CanaryWatch
-from hms_esr.embedded import EmbeddedStubs, FaultWatch, numbered_faults, read_truth, written_faults
+from hms_esr.embedded import EmbeddedStubs, FaultWatch, numbered_faults, read_truth
 from hms_esr.exits import EXIT_OF_VERDICT, INTERRUPTED
 from hms_esr.interlock import Interlock, Mark, read_canary_rules
 from hms_esr.jobs import make_jobs, save_parts
@@ -145,6 +145,7 @@ class Run:
         self._broken: str | None = None
         self._stubs: EmbeddedStubs | None = None
         self._fault_watch = FaultWatch()
+        self._faults: list[dict[str, Any]] = []
         self.board = ScoreBoard()
         self._prep = prep
         self._writer = writer
@@ -206,7 +207,7 @@ class Run:
         self._enter("starting")
         await self._ask_canaries()
         self._parts = save_parts(prep, writer.scratch)
-        writer.write_faults(numbered_faults(prep))
+        self._write_faults(numbered_faults(prep))
         async with asyncio.TaskGroup() as tasks:
             try:
                 watching = tasks.create_task(self._watch_canaries())
@@ -275,10 +276,16 @@ class Run:
         if self._stubs is None:
             return
         faults = await self._stubs.faults()
+        if faults is None:
+            return
         for change in self._fault_watch.look(faults):
             self._writer.note("fault", self._elapsed_s(), **change)
-        if len(faults) > len(self._prep.faults):
-            self._writer.write_faults(written_faults(faults))
+        self._write_faults(self._fault_watch.written)
+
+    def _write_faults(self, faults: list[dict[str, Any]]) -> None:
+        if faults != self._faults:
+            self._faults = faults
+            self._writer.write_faults(faults)
 
     def _look_at_stubs(self) -> None:
         """End the run when its gateway is gone: callers that meet nobody measure nothing."""

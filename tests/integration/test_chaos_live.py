@@ -27,6 +27,8 @@ def test_a_fault_is_injected_into_a_live_run_and_cleared(tmp_path: Path) -> None
             run.wait(TIMEOUT_S)
     (folder,) = run_folders(tmp_path)
     assert not (folder / CONTROL_FILE).exists()
+    (kept,) = json.loads((folder / "faults.json").read_text())
+    assert kept["id"] == "svc-down", "what a cleared fault touched is still put down to it"
     told = esr(tmp_path, "chaos", "list")
     assert (told.code, told.out) == (2, "")
     assert f"no run is under way (the latest is {folder.name})" in told.err
@@ -48,6 +50,7 @@ def _inject_and_clear(cwd: Path) -> None:
         return int(row["touched"])
 
     wait_until(lambda: touched() > 0)
+    wait_until(lambda: (folder / "faults.json").is_file())
     assert esr(cwd, "chaos", "clear", "svc-down").out == "cleared svc-down\n"
     assert client.call("GET", "/faults")["faults"] == []
 
