@@ -17,10 +17,9 @@ from rich.text import Text
 from hms_esr.admin_client import AdminClient
 from hms_esr.chaos_words import read_faults
 from hms_esr.commands import Output, here
-from hms_esr.exits import PASS
+from hms_esr.exits import PASS, UsageError
 from hms_esr.live_control import NotLiveError, read_control
 from hms_esr.plain import to_shown
-from hms_esr.preparation import UsageError
 from hms_esr.run_folder import is_alive, runs_folder
 from hms_esr.runs import LATEST, find_run
 from stubs.faults.durations import format_ms

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from hms_esr.preparation import UsageError
+from hms_esr.exits import UsageError
 from scenarios.plain_files import read_plain
 from scenarios.yaml_lines import MAX_CHARS, load_yaml
 from stubs.admin.fault_calls import read_injected

@@ -12,9 +12,8 @@ from typing import Any, TextIO, cast
 import orjson
 from rich.console import Console
 
-from hms_esr.exits import PASS
+from hms_esr.exits import PASS, UsageError
 from hms_esr.options import RunOptions
-from hms_esr.preparation import UsageError
 from hms_esr.voice import Voice, say, turn_away
 
 STDOUT = "-"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 
-from hms_esr.preparation import UsageError
+from hms_esr.exits import UsageError
 from switchboard.base_url import BaseUrl, authority_of, parse_base_url
 from switchboard.errors import EsrError, GuardError, UpstreamError
 from switchboard.hosts import literal_address

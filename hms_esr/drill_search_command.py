@@ -25,9 +25,8 @@ from hms_esr.drill_search import (
     resize,
     search_smallest,
 )
-from hms_esr.exits import PASS
+from hms_esr.exits import PASS, UsageError
 from hms_esr.options import RunOptions
-from hms_esr.preparation import UsageError
 from hms_esr.voice import Voice
 from scenarios.drill import Drill
 from stubs.faults.fault import Fault

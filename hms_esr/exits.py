@@ -25,6 +25,10 @@ INTERRUPTED = 130
 EXIT_OF_VERDICT: Mapping[str, int] = {"pass": PASS, "void": VOID, "fail": SLO_FAILED}
 
 
+class UsageError(EsrError):
+    """An option's value makes no sense; the sentence names the option."""
+
+
 def run_guarded(command: Callable[[], int]) -> int:
     """Run a command; turn what goes wrong into one sentence and an exit code."""
     try:

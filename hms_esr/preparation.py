@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from hms_esr.counted_faults import choose_requests
+from hms_esr.exits import UsageError as UsageError
 from hms_esr.options import RunOptions
 from hms_esr.plain import require_plain
 from hms_esr.run_folder import home_folder
@@ -39,17 +40,13 @@ from scenarios.units import parse_speed
 from stubs.faults.fault import Fault
 from stubs.learned import LearnedAnswers
 from stubs.routing import RouteTable
-from switchboard.errors import EsrError, TraceError
+from switchboard.errors import TraceError
 from switchboard.hosts import host_of
 from switchboard.rewrite import choose_upstream
 
 FOREVER = "forever"
 
 T = TypeVar("T")
-
-
-class UsageError(EsrError):
-    """An option's value makes no sense; the sentence names the option."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from typing import Any, Final
 
 from hms_esr.commands import Output
 from hms_esr.definitions_files import ServiceFiles
-from hms_esr.exits import PASS
-from hms_esr.preparation import UsageError
+from hms_esr.exits import PASS, UsageError
 from hms_esr.voice import say
 from scenarios.plain_files import read_plain
 from scenarios.yaml_lines import MAX_CHARS, load_yaml

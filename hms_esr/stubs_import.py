@@ -17,9 +17,8 @@ from rich.text import Text
 
 from hms_esr.answers import learn_answers
 from hms_esr.commands import Output, here
-from hms_esr.exits import PASS
+from hms_esr.exits import PASS, UsageError
 from hms_esr.plain import to_plain, to_shown
-from hms_esr.preparation import UsageError
 from replay.tape import INFO, Tape
 from scenarios.yaml_lines import MAX_CHARS, load_yaml
 from stubs.importers.answers import parse_json

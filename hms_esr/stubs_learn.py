@@ -14,10 +14,9 @@ from typing import Any
 import orjson
 
 from hms_esr.commands import Output, here
-from hms_esr.exits import PASS
+from hms_esr.exits import PASS, UsageError
 from hms_esr.latency_learning import Learned, learn_latencies
 from hms_esr.plain import require_plain
-from hms_esr.preparation import UsageError
 from hms_esr.run_folder import home_folder
 from hms_esr.stubs_learn_report import print_learned
 from hms_esr.tapes import open_tape

@@ -16,8 +16,7 @@ from typing import Any, Final
 
 from hms_esr.commands import Output, here
 from hms_esr.control_client import ControlClient
-from hms_esr.exits import PASS, USAGE
-from hms_esr.preparation import UsageError
+from hms_esr.exits import PASS, USAGE, UsageError
 from hms_esr.switchboard_lint import lint
 from hms_esr.switchboard_reports import print_explanation, print_lint, print_mode
 from scenarios.rules_files import find_rules, mode_file_of, read_lines, read_rules

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hms_esr.bundled import bundled_services
-from hms_esr.preparation import UsageError
+from hms_esr.exits import UsageError
 from scenarios.environments import (
     SUFFIXES,
     environment_folders,

@@ -19,8 +19,8 @@ from hms_esr.chaos_command import (
     find_live_run,
 )
 from hms_esr.chaos_words import parse_words, read_faults
+from hms_esr.exits import UsageError
 from hms_esr.live_control import NotLiveError, remove_control, write_control
-from hms_esr.preparation import UsageError
 from hms_esr.run_folder import RunLock
 from hms_esr.runs import UnknownRunError
 from stubs.admin.app import DoorGuard, make_admin

@@ -29,8 +29,8 @@ from hms_esr.drill_search_command import (
     search_json,
     why_broken,
 )
+from hms_esr.exits import UsageError
 from hms_esr.options import RunOptions
-from hms_esr.preparation import UsageError
 from scenarios.drill import Drill, parse_drill
 from stubs.faults.fault import Fault
 from tests.hms_esr.drill_runs import Fate, ScriptedPlays

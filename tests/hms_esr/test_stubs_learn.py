@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hms_esr.exits import PASS
+from hms_esr.exits import PASS, UsageError
 from hms_esr.latency_files import MAX_BYTES, load_latencies
 from hms_esr.latency_learning import ENOUGH_FOR_AN_HOUR, ENOUGH_TO_CHECK, check, fit, learn_route
-from hms_esr.preparation import UsageError
 from hms_esr.stubs_learn import learn_command
 from replay.seeds import unit_array
 from replay.tape import Record, write_tape

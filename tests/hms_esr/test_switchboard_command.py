@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from hms_esr.exits import run_guarded
-from hms_esr.preparation import UsageError
+from hms_esr.exits import UsageError, run_guarded
 from hms_esr.switchboard_command import (
     check_command,
     explain_command,
