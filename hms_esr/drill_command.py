@@ -30,7 +30,7 @@ from hms_esr.drill_run import (
 from hms_esr.exits import INTERRUPTED, PASS, VOID
 from hms_esr.options import RunOptions
 from hms_esr.preparation import Preparation, UsageError, prepare
-from hms_esr.run_folder import runs_folder
+from hms_esr.run_folder import is_alive, runs_folder
 from hms_esr.runs import find_run
 from scenarios.drill import Drill
 from scenarios.drill_loader import find_drill, list_drills
@@ -79,12 +79,12 @@ def drill_run_command(options: DrillOptions, *, json_file: str | None) -> int:
     wanted = check_plan(drill, given)
     baseline = None
     if options.baseline is not None:
-        baseline = read_evidence(find_run(runs_folder(os.environ, here()), options.baseline))
+        baseline = read_baseline(find_run(runs_folder(os.environ, here()), options.baseline))
         check_baseline(baseline, wanted)
     result = run_drill(
         drill,
         given,
-        player(out.console),
+        player(out.console, is_last_with_faults=True),
         teller(out.console),
         baseline=baseline,
         has_baseline=options.has_baseline,
@@ -111,21 +111,39 @@ def drill_list_command(*, json_file: str | None) -> int:
     return PASS
 
 
+def read_baseline(folder: Path) -> Evidence:
+    """An earlier run as the steady state. Raises DrillError unless it came to its end.
+
+    A live one is left alone: reading its rows would take them away from it.
+    """
+    if is_alive(folder):
+        raise DrillError(f"--baseline {folder.name} is still under way; wait for its end")
+    evidence = read_evidence(folder)
+    if evidence.card["state"] != "done":
+        raise DrillError(f"--baseline {folder.name} did not come to its end; name one that did")
+    return evidence
+
+
 def load_drill(options: DrillOptions, cwd: Path) -> tuple[Drill, RunOptions]:
     """The drill, and how it is played without its faults. Raises EsrError, also for --speed max."""
     drill = find_drill(options.name, cwd=cwd)
     return drill, options_of(drill, options.given())
 
 
-def player(console: Console) -> Play:
-    """Who plays runs: as `esr replay` would, one after the other, in this process."""
+def player(console: Console, *, is_last_with_faults: bool = False) -> Play:
+    """Who plays runs: as `esr replay` would, one after the other, in this process.
+
+    is_last_with_faults: a run with faults is the last one, and after it Ctrl-C is ignored: one too
+    many must not cut off the report.
+    """
 
     def play_run(options: RunOptions) -> Evidence:
         from hms_esr.runner import play
 
         with ExitStack() as stack:
             prep = prepare(options, os.environ, here(), stack)
-            result = play(prep, console, None, stack, is_last=False, is_printed=False)
+            is_last = is_last_with_faults and bool(options.faults)
+            result = play(prep, console, None, stack, is_last=is_last, is_printed=False)
         check_sent(result.card)
         return read_evidence(result.folder)
 

@@ -22,6 +22,7 @@ from hms_esr.drill_run import DrillError
 from hms_esr.exits import INTERRUPTED, PASS, SLO_FAILED, USAGE, VOID
 from hms_esr.options import RunOptions
 from hms_esr.preparation import Preparation, UsageError
+from hms_esr.run_folder import RunLock
 from stubs.faults.reader import parse_faults
 from switchboard.errors import EsrError
 from tests.hms_esr.drill_runs import Fate, ScriptedPlays
@@ -48,7 +49,7 @@ def plays_fixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedPl
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ESR_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(command, "player", lambda console: plays)
+    monkeypatch.setattr(command, "player", lambda console, **_: plays)
     monkeypatch.setattr(command, "check_plan", lambda drill, given: {"seed": given.seed})
     (tmp_path / "drills").mkdir()
     (tmp_path / "drills" / "rail.yml").write_text(DRILL)
@@ -137,6 +138,24 @@ def test_an_earlier_run_is_found_and_checked(plays: ScriptedPlays) -> None:
         drill_run_command(DrillOptions("rail_down", baseline="RUN-1", seed=8), json_file=None)
     with pytest.raises(EsrError, match="there is no run RUN-9"):
         drill_run_command(DrillOptions("rail_down", baseline="RUN-9"), json_file=None)
+
+
+def test_a_baseline_that_is_still_played_or_was_cut_off_is_refused(plays: ScriptedPlays) -> None:
+    plays(RunOptions("", seed=7))
+    folder = plays.folder / "RUN-1"
+    options = DrillOptions("rail_down", baseline="RUN-1", seed=7)
+    rows = folder / "outcomes-0.rows"
+    rows.write_bytes(b"of a live run")
+    with RunLock.take(folder), pytest.raises(EsrError, match="RUN-1 is still under way"):
+        drill_run_command(options, json_file=None)
+    assert rows.read_bytes() == b"of a live run", "nobody takes its rows away"
+    rows.unlink()
+    plays.state = "aborted"
+    plays(RunOptions("", seed=7))
+    options = DrillOptions("rail_down", baseline="RUN-2", seed=7)
+    with pytest.raises(EsrError, match="RUN-2 did not come to its end"):
+        drill_run_command(options, json_file=None)
+    assert len(plays.asked) == 2, "nothing was played"
 
 
 def test_without_a_baseline_one_run_is_played(
