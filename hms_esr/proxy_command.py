@@ -219,6 +219,8 @@ class _Proxy:
         with self._obeying_signals():
             await self._ask_canaries()
             listener = self._mode.listen()
+            stubs = StubAnswers(self._options.seed)
+            stubs.prepare(self._keeper.in_force.rules)
             observers: list[Observer] = [self._ledger]
             if self._recorder is not None:
                 observers.append(self._recorder)
@@ -227,7 +229,7 @@ class _Proxy:
                     self._switch,
                     _Everyone(observers),
                     self._settings(),
-                    stubs=StubAnswers(self._options.seed),
+                    stubs=stubs,
                     say=say,
                     troubles=self._troubles,
                 ) as door:

@@ -75,11 +75,13 @@ class Worker:
         self._recorders = tuple(_open_recorders(job))
         self._witness = Witness(self._recorders)
         self._troubles = _load_troubles(job)
+        stubs = StubAnswers(job.seed, job.number)
+        stubs.prepare(job.rules)
         self._gateway = Gateway(
             self._switch,
             self._witness,
             limits_here(job.limits, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
-            stubs=StubAnswers(job.seed, job.number),
+            stubs=stubs,
             capture=job.record is not None,
             hop=job.hop,
             troubles=self._troubles,

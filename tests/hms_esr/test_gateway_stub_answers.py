@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from hms_esr import bundled
 from hms_esr.stub_answers import StubAnswers
 from stubs.answering import MAX_BODY_BYTES
+from stubs.service import Service
 from switchboard.exchange import StubAnswer, StubAsk
+from switchboard.rules_reader import parse_rules
 from tests.stubs.asgi import ScriptedSleep, ask, make_gateway
 
 ASKS = [
@@ -56,3 +59,28 @@ async def test_workers_draw_apart() -> None:
     for worker, sleep in enumerate(slept):
         await in_place(StubAnswers(1, worker, sleep), "ach", "POST", "/payments")
     assert slept[0].waits_s != slept[1].waits_s
+
+
+@pytest.mark.parametrize(
+    ("to", "is_read"),
+    [
+        ({"stub": "ach"}, True),
+        ({"to": {"name": "svc", "address": "127.0.0.1", "port": 9001}}, False),
+    ],
+    ids=["a stub", "an upstream"],
+)
+def test_services_are_read_beforehand_where_the_rules_lead_to_a_stub(
+    to: dict[str, object], is_read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def bundled_services(seed: int) -> list[Service]:
+        read.append(seed)
+        return []
+
+    monkeypatch.setattr(bundled, "bundled_services", bundled_services)
+    rules = parse_rules(
+        {"routes": [{"host": "a.hms.example", **to}]}, source="the test", line_of=lambda path: None
+    )
+    StubAnswers(7).prepare(rules)
+    assert read == [7] * is_read
