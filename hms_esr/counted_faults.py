@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from replay.places import service_tag
 from replay.plan import Plan
+from replay.prepare import rename
 from replay.tape import Tape
 from stubs.faults.counted import Row, choose_counted
 from stubs.faults.fault import Fault
@@ -46,7 +47,9 @@ def count_planned(fault: Fault, tape: Tape, plan: Plan, name_route: NameRoute) -
     """
     target = fault.target
     return sum(
-        target.fits_names(row.service, row.route, split_route(row.route)[1], row.method, row.tenant)
+        target.fits_names(
+            row.service, row.route, row.path or split_route(row.route)[1], row.method, row.tenant
+        )
         for row in plan_rows(tape, plan, name_route, fault)
     )
 
@@ -74,7 +77,19 @@ def plan_rows(tape: Tape, plan: Plan, name_route: NameRoute, fault: Fault) -> It
             method=method,
             tenant=_tenant(tape, row),
             key=plan.lanes.name[int(plan.lane[index])],
+            path=_path(tape, plan, index) if fault.target.route is not None else "",
         )
+
+
+def _path(tape: Tape, plan: Plan, index: int) -> str:
+    """The path as it will be sent: with the clone's name in place of the recorded user's."""
+    row, lane = int(plan.row[index]), int(plan.lane[index])
+    begin = int(tape.offset[row])
+    line = bytes(tape.blob[begin : begin + int(tape.split[row])])
+    names = plan.lanes.original[lane].encode(), plan.lanes.name[lane].encode()
+    if names[0] != names[1]:
+        line = rename(line, b"", *names)[0]
+    return line.split(b" ", 2)[1].partition(b"?")[0].decode("latin-1")
 
 
 def _tenant(tape: Tape, row: int) -> str:

@@ -18,7 +18,10 @@ from stubs.service import Memory
 
 
 class Row(NamedTuple):
-    """One request of a plan. route: `POST /payments/{id}`.   key: as `key_of` would give."""
+    """One request of a plan. route: `POST /payments/{id}`.   key: as `key_of` would give.
+
+    path: as it will be sent; where it is not known the route's own stands for it.
+    """
 
     request_id: int
     at_ms: float
@@ -27,6 +30,7 @@ class Row(NamedTuple):
     method: str
     tenant: str
     key: str = ""
+    path: str = ""
 
 
 def choose_counted(fault: Fault, rows: Iterable[tuple[object, ...]]) -> list[int]:
@@ -105,7 +109,7 @@ def _row(values: tuple[object, ...]) -> Row:
 
 
 def _is_about(fault: Fault, row: Row) -> bool:
-    path = split_route(row.route)[1]
+    path = row.path or split_route(row.route)[1]
     return fault.is_due(row.at_ms) and fault.target.fits_names(
         row.service, row.route, path, row.method, row.tenant
     )

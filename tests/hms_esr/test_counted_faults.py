@@ -70,6 +70,20 @@ def test_a_recorded_path_is_counted_under_the_name_of_the_stubs_route(
     assert chosen(prep) == [[1]]
 
 
+def test_a_single_path_is_counted_as_it_will_be_sent(prepare_log: Prepare) -> None:
+    one = {"kind": "error", "id": "one", "first_n": 2}
+    target = {"service": "ach", "route": "GET /payments/777"}
+    prep = prepare_log(PAYING, faults=faults({**one, "target": target}))
+    assert chosen(prep) == [[7]]
+    named = [
+        {**PAYING[n], "url": f"https://ach.hms.example/of/{PAYING[n]['user']}"} for n in (0, 1)
+    ]
+    star = {"service": "ach", "route": "/of/user-1*"}
+    prep = prepare_log(named, users=40, faults=faults({**one, "target": star}))
+    lines = [prep.plan.lanes.name[int(lane)] for lane in prep.plan.lane]
+    assert chosen(prep) == [[n for n, name in enumerate(lines) if name.startswith("user-1")][:2]]
+
+
 def test_what_is_counted_by_a_header_is_left_to_the_gateway(prepare_log: Prepare) -> None:
     target = {"service": "ach", "header": {"x-lane": "a"}}
     prep = prepare_log(PAYING, faults=faults({"kind": "error", "target": target, "first_n": 1}))
