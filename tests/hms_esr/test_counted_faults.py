@@ -75,13 +75,17 @@ def test_a_single_path_is_counted_as_it_will_be_sent(prepare_log: Prepare) -> No
     target = {"service": "ach", "route": "GET /payments/777"}
     prep = prepare_log(PAYING, faults=faults({**one, "target": target}))
     assert chosen(prep) == [[7]]
+    users = ("4400001", "4400002")
     named = [
-        {**PAYING[n], "url": f"https://ach.hms.example/of/{PAYING[n]['user']}"} for n in (0, 1)
+        {"at": 100 * n, "user": user, "url": f"https://ach.hms.example/payments/{user}"}
+        for n, user in enumerate(users)
     ]
-    star = {"service": "ach", "route": "/of/user-1*"}
-    prep = prepare_log(named, users=40, faults=faults({**one, "target": star}))
-    lines = [prep.plan.lanes.name[int(lane)] for lane in prep.plan.lane]
-    assert chosen(prep) == [[n for n, name in enumerate(lines) if name.startswith("user-1")][:2]]
+    clone = prepare_log(named, users=9).plan.lanes.name[5]
+    target = {"service": "ach", "route": f"/payments/{clone}"}
+    prep = prepare_log(named, users=9, faults=faults({**one, "target": target}))
+    lanes = [prep.plan.lanes.name[int(lane)] for lane in prep.plan.lane]
+    assert clone not in users
+    assert chosen(prep) == [[lanes.index(clone)]]
 
 
 def test_what_is_counted_by_a_header_is_left_to_the_gateway(prepare_log: Prepare) -> None:
