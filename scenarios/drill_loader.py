@@ -77,15 +77,19 @@ def drill_files(folder: Path) -> tuple[DrillFile, ...]:
         paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
     except OSError:
         return ()  # a folder that is not there holds no drills
-    return tuple(_peek(path) for path in paths if path.is_file())
+    found = (_peek(path) for path in paths if path.is_file())
+    return tuple(file for file in found if file is not None)
 
 
-def _peek(path: Path) -> DrillFile:
+def _peek(path: Path) -> DrillFile | None:
+    """None for a scenario, which may well lie beside its drill."""
     try:
         value, _ = load_yaml(_read_text(path, path.name), path.name)
     except ScenarioError:
         value = None
     written = value if isinstance(value, Mapping) else {}
+    if "log_path" in written and "hypothesis" not in written:
+        return None
     name, title = written.get("id"), written.get("title")
     return DrillFile(
         name if isinstance(name, str) else path.stem, title if isinstance(title, str) else "", path

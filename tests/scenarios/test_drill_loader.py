@@ -71,6 +71,14 @@ def test_a_clash_names_both_files(tmp_path: Path) -> None:
         find_drill("twice", cwd=tmp_path)
 
 
+def test_a_scenario_beside_its_drill_is_no_drill(tmp_path: Path) -> None:
+    write_drill(tmp_path / "drills", "a.yml", "mine")
+    (tmp_path / "drills" / "load.yml").write_text("id: load\nlog_path: load.ndjson\n")
+    ids = [drill.id for drill in list_drills(tmp_path)]
+    assert "mine" in ids
+    assert "load" not in ids
+
+
 def test_an_unknown_name_says_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="did you mean ach_outage"):
         find_drill("ach_outrage", cwd=tmp_path)
