@@ -5,7 +5,7 @@ Read next: `drill_run.py`, which asks; `scorecard/course.py`, which measured whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -127,11 +127,14 @@ def _shape(template: str) -> str:
 
 
 def watch_detections(
-    drill: Drill, timeline: Timeline, spans: Sequence[FaultSpan]
+    drill: Drill, timeline: Timeline, spans: Sequence[FaultSpan], idle: Container[str] = ()
 ) -> tuple[Noticed, ...]:
-    """Each expected detection against the course of the run."""
+    """Each expected detection against the course of the run.
+
+    idle: ids of faults that touched nobody, so that no breach is theirs.
+    """
     limits = {limit.name: limit for limit in (*drill.hypothesis.limits, *drill.slo)}
-    by_id = {span.id: span for span in spans}
+    by_id = {span.id: span for span in spans if span.id not in idle}
     found = []
     for each in drill.detections:
         span, limit = by_id.get(each.fault), to_slo(limits[each.slo])
@@ -143,12 +146,17 @@ def watch_detections(
 
 
 def watch_recoveries(
-    drill: Drill, timeline: Timeline, spans: Sequence[FaultSpan]
+    drill: Drill, timeline: Timeline, spans: Sequence[FaultSpan], idle: Container[str] = ()
 ) -> tuple[Recovery, ...]:
-    """When each fault was first noticed, and how soon after its end all limits were kept again."""
+    """When each fault was first noticed, and how soon after its end all limits were kept again.
+
+    idle: ids of faults that touched nobody, so that there was nothing to notice.
+    """
     limits = [to_slo(limit) for limit in drill.course_limits]
     within_s = None if drill.recover_within_ms is None else drill.recover_within_ms / 1000
-    return tuple(_recovery(timeline, limits, span, within_s) for span in spans)
+    return tuple(
+        _recovery(timeline, () if span.id in idle else limits, span, within_s) for span in spans
+    )
 
 
 def _recovery(

@@ -26,6 +26,7 @@ from hms_esr.drill_judge import (
 from hms_esr.exits import EXIT_OF_VERDICT, INTERRUPTED, USAGE, VOID
 from hms_esr.options import RunOptions
 from scenarios.drill import Drill
+from scenarios.stub_settings import StubSettings
 from scenarios.units import format_duration, format_speed
 from scorecard.blame import Blame, FaultSpan, Ledger, assign_blame
 from scorecard.course import Timeline, build_timeline
@@ -155,7 +156,7 @@ def options_of(drill: Drill, given: RunOptions) -> RunOptions:
         duration=given.duration
         or (None if drill.duration_s is None else format_duration(drill.duration_s)),
         slo=(*slo, *given.slo),
-        stubs=drill.stubs,
+        stubs=_stubs_of(drill),
         retry=drill.retry,
         faults=(),
         halt=None,
@@ -169,6 +170,20 @@ def _scenario_of(drill: Drill) -> str:
         if beside.is_file():
             return str(beside)
     return drill.scenario
+
+
+def _stubs_of(drill: Drill) -> StubSettings | None:
+    """Files of the stubs are looked for beside the drill too: its scenario may lie anywhere."""
+    if drill.stubs is None or drill.file is None:
+        return drill.stubs
+    folder = drill.file.parent.absolute()
+
+    def place(name: str | None) -> str | None:
+        is_beside = name is not None and (folder / name).exists()
+        return str(folder / name) if name is not None and is_beside else name
+
+    stubs = drill.stubs
+    return replace(stubs, definitions=place(stubs.definitions), latencies=place(stubs.latencies))
 
 
 def run_drill(
@@ -232,12 +247,14 @@ def inject(
     course, base_course = _courses(evidence, baseline)
     usual = None if baseline is None else baseline.rows
     ledger = Ledger(evidence.rows, evidence.touches, evidence.spans, usual, evidence.charges)
+    blame = assign_blame(ledger, evidence.routes)
+    idle = {cost.id for cost in blame.faults if not cost.touched}
     return Injected(
         evidence=evidence,
         after=check_hypothesis(drill.hypothesis, evidence.card),
-        noticed=watch_detections(drill, course, evidence.spans),
-        recoveries=watch_recoveries(drill, course, evidence.spans),
-        blame=assign_blame(ledger, evidence.routes),
+        noticed=watch_detections(drill, course, evidence.spans, idle),
+        recoveries=watch_recoveries(drill, course, evidence.spans, idle),
+        blame=blame,
         misses=_misses(drill, ledger, evidence, baseline),
         course=course,
         base_course=base_course,

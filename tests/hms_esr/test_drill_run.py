@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hms_esr.drill_run import (
 from hms_esr.exits import INTERRUPTED, PASS, SLO_FAILED, USAGE, VOID
 from hms_esr.options import RunOptions
 from scenarios.drill import Drill, parse_drill
+from scenarios.stub_settings import StubSettings
 from stubs.faults.fault import Fault
 from tests.hms_esr.drill_runs import REQUESTS, Fate, ScriptedPlays, outage
 
@@ -255,3 +257,31 @@ def test_what_must_be_equal_in_both_runs() -> None:
 def test_the_script_of_the_plays_touches_what_it_breaks() -> None:
     assert outage(41, a_drill().chaos) == Fate()
     assert outage(40, a_drill().chaos) == Fate(503, 5, ("ach-down",))
+
+
+def test_files_of_the_stubs_are_looked_for_beside_the_drill(tmp_path: Path) -> None:
+    (tmp_path / "defs").mkdir()
+    stubs = StubSettings(definitions="defs", latencies="elsewhere.json")
+    drill = replace(a_drill(), stubs=stubs, file=tmp_path / "mine.yml")
+    wanted = replace(stubs, definitions=str(tmp_path / "defs"))
+    assert options_of(drill, GIVEN).stubs == wanted
+    assert options_of(replace(drill, file=None), GIVEN).stubs == stubs
+
+
+def test_a_fault_that_touched_nobody_was_not_noticed(tmp_path: Path) -> None:
+    """Another fault broke the limit; this one only had its time then."""
+    idle = {"id": "idle", "kind": "down", "target": "svc-nobody", "at": "40s", "for": "20s"}
+    busy = {"id": "ach-down", "kind": "down", "target": "ach", "at": "40s", "for": "20s"}
+    expect = {"detections": [{"slo": "error_pct", "within": "30s", "fault": "idle"}]}
+
+    def only_ach(index: int, faults: tuple[Any, ...]) -> Fate:
+        due = any(fault.is_due(index * 1000) for fault in faults)
+        return Fate(503, 5, ("ach-down",)) if due and index % 2 == 0 else Fate()
+
+    plays = ScriptedPlays(tmp_path, only_ach)
+    result = run(a_drill(chaos=[busy, idle], expect=expect, slo={"error_pct": 1}), plays)
+    report = result.to_json()
+    by_id = {each["fault"]: each for each in report["recovery"]}
+    assert by_id["ach-down"]["detected_after_s"] is not None
+    assert (by_id["idle"]["by"], by_id["idle"]["detected_after_s"]) == (None, None)
+    assert [each["ok"] for each in report["detections"]] == [False]
