@@ -153,10 +153,11 @@ class Engine:
         """Send nothing more. What is in flight may still end; `cancel` does not wait for it."""
         self._is_stopping = True
         self._queue.clear()
+        unsent = [position for pool in self._pools for position, *_ in pool.waiting]
         for pool in self._pools:
             pool.waiting.clear()
         if self._retries is not None:
-            for position, last in self._retries.give_up():
+            for position, last in self._retries.give_up(unsent):
                 fate = (last.status, last.failure, last.body_bytes)
                 self._record(position, *fate, last.ready_ns, last.sent_ns, last.done_ns)
         self._finish_if_over()

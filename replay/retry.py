@@ -10,7 +10,7 @@ Read next: `engine.py`, which asks it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
@@ -150,9 +150,14 @@ class Retries:
         """The request at `position` ended for good: what is known of its first attempt."""
         return self._pending.pop(position, None)
 
-    def give_up(self) -> list[tuple[int, Pending]]:
-        """Nobody tries again: those that still waited for it, and how each had ended."""
-        waiting = [(position, self._pending[position]) for _, position in self._due]
+    def give_up(self, unsent: Iterable[int] = ()) -> list[tuple[int, Pending]]:
+        """Nobody tries again: those that still waited for it, and how each had ended.
+
+        unsent: positions that had no connection yet; those of further attempts are among them.
+        """
+        due = [position for _, position in self._due]
+        due += [position for position in unsent if position in self._pending]
+        waiting = [(position, self._pending[position]) for position in due]
         self._due.clear()
         for _, pending in waiting:
             pending.attempt -= 1

@@ -668,6 +668,22 @@ async def test_a_run_that_stops_records_who_still_waited(how: Callable[[Engine],
     assert play.finished_at == [150 * MS]
 
 
+async def test_a_run_that_stops_records_an_attempt_that_had_no_connection_yet() -> None:
+    play = Play(
+        due_ms=[0, 90],
+        lanes=[0, 1],
+        answers={0: BUSY, 1: Answer(after_ms=100)},
+        retry=RetryPolicy(times=5, after_ms=100),
+        connections=1,
+        at={150: Engine.stop},
+    )
+    await play.run()
+    assert play.sent == [(0, 0), (90 * MS, 1)]
+    assert play.rows["position"].tolist() == [0, 1]
+    assert play.rows["retries"].tolist() == [0, 0]
+    assert play.rows["status"].tolist() == [503, 200]
+
+
 @given(
     due_ms=st.lists(st.integers(0, 30), min_size=1, max_size=12).map(sorted),
     lanes=st.lists(st.integers(0, 3), min_size=12, max_size=12),
