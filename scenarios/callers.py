@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from replay.retry import FAILURES, USUAL_FAILURES, USUAL_STATUSES, KeyUse, RetryPolicy
+from replay.retry import (
+    FAILURES,
+    MAX_FACTOR,
+    MAX_TIMES,
+    USUAL_FAILURES,
+    USUAL_STATUSES,
+    KeyUse,
+    RetryPolicy,
+)
 from scenarios.units import parse_duration
 from switchboard.fault_reader import FaultReader, join, kind_of, nearest, shown
 
@@ -29,9 +37,9 @@ def read_retry(raw: object, path: str, reader: FaultReader) -> RetryPolicy | Non
         raw = {"times": raw}
     before = len(reader.faults)
     given = reader.mapping(raw, path, tuple(RETRY_KEYS))
-    times = _number(given, path, "times", _USUAL.times, reader)
+    times = _number(given, path, "times", (_USUAL.times, MAX_TIMES), reader)
     after_ms = _after_ms(given, path, reader)
-    factor = _number(given, path, "factor", _USUAL.factor, reader)
+    factor = _number(given, path, "factor", (_USUAL.factor, MAX_FACTOR), reader)
     failures, statuses = _read_failures(given, path, reader)
     key = _read_key(given, path, reader)
     if len(reader.faults) > before:
@@ -62,13 +70,21 @@ def retry_mapping(policy: RetryPolicy) -> dict[str, Any]:
 
 
 def _number(
-    given: Mapping[str, object], path: str, key: str, usual: float, reader: FaultReader
+    given: Mapping[str, object],
+    path: str,
+    key: str,
+    usual_and_most: tuple[float, float],
+    reader: FaultReader,
 ) -> float:
+    usual, most = usual_and_most
     value = given.get(key, usual)
     is_whole = isinstance(value, int) or key == "factor"
     if isinstance(value, bool) or not isinstance(value, int | float) or not is_whole:
         kind = "a whole number" if key == "times" else "a number"
         reader.fault(join(path, key), f"must be {kind} such as 2, not {kind_of(value)}")
+        return usual
+    if not 1 <= value <= most:
+        reader.fault(join(path, key), f"must be 1 to {most:g}, not {value}")
         return usual
     return value
 

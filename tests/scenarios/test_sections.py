@@ -84,6 +84,12 @@ def test_a_spike_however_it_was_written(text: str) -> None:
     assert (spike.at_s, spike.size) == (600.0, 8000)
 
 
+def test_each_number_of_a_retry_is_judged_by_itself() -> None:
+    found = faults_of("retry: {times: 99, factor: 0, key: maybe}")
+    named = {fault.partition(" ")[0] for fault in found}
+    assert named == {"retry.times", "retry.factor", "retry.key"}
+
+
 @pytest.mark.parametrize(
     ("text", "path", "says"),
     [
@@ -106,7 +112,7 @@ def test_a_spike_however_it_was_written(text: str) -> None:
         ("stubs: {latency: {ach pay: 5}}", "stubs.latency.ach pay (line 3)", "neither a service"),
         ("stubs: {latency: {ach: -5}}", "stubs.latency.ach (line 3)", "a number from 0"),
         ("stubs: {settings: {hitl: yes}}", "stubs.settings.hitl (line 3)", "must be a mapping"),
-        ("retry: {times: 11}", "retry (line 3)", "1 to 10 times"),
+        ("retry: {times: 11}", "retry.times (line 3)", "must be 1 to 10, not 11"),
         ("retry: {times: two}", "retry.times (line 3)", "a whole number"),
         ("retry: {after: soon}", "retry.after (line 3)", "not a duration"),
         ("retry: {failures: [404, late]}", "retry.failures[1] (line 3)", "nothing to try again on"),
