@@ -118,7 +118,8 @@ def build_timeline(
     rows: Outcomes, at_ms: Values, routes: Sequence[Route], length_ms: float
 ) -> Timeline:
     """The timeline of a run of `length_ms` of recorded time, in at most `MOST_BUCKETS`."""
-    bucket_ms = max(LEAST_BUCKET_MS, length_ms / MOST_BUCKETS)
+    # Whole seconds: what is read back of when requests were due is off by a hair at high speeds.
+    bucket_ms = max(LEAST_BUCKET_MS, math.ceil(length_ms / MOST_BUCKETS / 1000 - 0.001) * 1000.0)
     pays = np.array([is_payment(route) for route in routes], dtype=bool)
     return Timeline(rows, at_ms, bucket_ms, pays)
 

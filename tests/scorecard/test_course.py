@@ -72,6 +72,15 @@ def test_a_long_run_has_wider_buckets(make_rows: Any) -> None:
     assert (short.bucket_ms, long.bucket_ms) == (5_000, 720_000)
 
 
+@pytest.mark.parametrize("off_ms", [-3.0, 0.0, 3.0])
+def test_buckets_are_whole_seconds_whatever_was_lost_in_reading(
+    make_rows: Any, off_ms: float
+) -> None:
+    for length_ms, bucket_ms in ((28_799_800, 120_000), (28_800_000, 120_000), (1e7, 42_000)):
+        timeline = build_timeline(make_rows({}), np.zeros(1), [PAYMENTS], length_ms + off_ms)
+        assert timeline.bucket_ms == bucket_ms
+
+
 def test_a_bucket_of_no_length_is_a_mistake(make_rows: Any) -> None:
     with pytest.raises(ValueError, match="longer than nothing"):
         make_timeline(make_rows({}), [0], bucket_s=0)
