@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -161,9 +162,9 @@ def sources() -> Iterator[tuple[str, str]]:
             yield file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8")
 
 
-def product_imports() -> Iterator[Import]:
-    for path, source in sources():
-        yield from imports_of(source, path)
+@cache
+def product_imports() -> tuple[Import, ...]:
+    return tuple(found for path, source in sources() for found in imports_of(source, path))
 
 
 def test_a_folder_imports_only_from_floors_below_it() -> None:
