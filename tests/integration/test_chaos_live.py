@@ -16,7 +16,7 @@ from tests.integration.esr import BIN, TIMEOUT_S, environment, esr, run_folders,
 
 
 def test_a_fault_is_injected_into_a_live_run_and_cleared(tmp_path: Path) -> None:
-    command = [str(BIN / "esr-replay"), "stimulus_2020", "--speed", "10x"]
+    command = [str(BIN / "esr-replay"), "stimulus_2020", "--speed", "10x", "--users", "3000"]
     env = environment(tmp_path / "home")
     quiet: Any = subprocess.DEVNULL
     with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=quiet, stderr=quiet) as run:
