@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hms_esr.commands import Output, here
+from hms_esr.counted_faults import count_planned
 from hms_esr.drill_evidence import Evidence, read_evidence
 from hms_esr.drill_run import (
     DRILL_FILE,
@@ -29,7 +30,7 @@ from hms_esr.drill_run import (
 )
 from hms_esr.exits import INTERRUPTED, PASS, VOID
 from hms_esr.options import RunOptions
-from hms_esr.preparation import Preparation, UsageError, prepare
+from hms_esr.preparation import Preparation, UsageError, prepare, stub_route_name
 from hms_esr.run_folder import is_alive, runs_folder
 from hms_esr.runs import find_run
 from scenarios.drill import Drill
@@ -189,6 +190,18 @@ def check_clock(prep: Preparation) -> None:
             )
 
 
+def check_targets(prep: Preparation) -> None:
+    """Raises DrillError for a fault that no request of the run could meet: its drill would pass."""
+    for fault in prep.faults:
+        if not count_planned(fault, prep.tape, prep.plan, stub_route_name):
+            whom = ", ".join(f"{name} {value}" for name, value in fault.target.mapping().items())
+            services = sorted({route.service for route in prep.tape.info.routes})
+            raise DrillError(
+                f"the fault {fault.id} is about nobody: no request of this run is for {whom} while "
+                f"it lasts; the services of this run are {', '.join(services)}"
+            )
+
+
 def check_plan(drill: Drill, given: RunOptions) -> Mapping[str, Any]:
     """Before anything is sent: whether the drill fits its run. Raises EsrError when it does not.
 
@@ -197,6 +210,7 @@ def check_plan(drill: Drill, given: RunOptions) -> Mapping[str, Any]:
     with ExitStack() as stack:
         prep = prepare(replace(given, faults=drill.chaos), os.environ, here(), stack)
         check_clock(prep)
+        check_targets(prep)
         return facts_wanted(prep)
 
 

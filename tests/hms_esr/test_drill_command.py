@@ -15,6 +15,7 @@ from hms_esr.drill_command import (
     DrillOptions,
     check_clock,
     check_sent,
+    check_targets,
     drill_list_command,
     drill_run_command,
 )
@@ -204,6 +205,16 @@ def test_a_timetable_fits_its_run(prepare_log: Callable[..., Preparation]) -> No
         check_clock(prepare_log(faults=at("1m")))
     with pytest.raises(DrillError, match="--speed max has no clock"):
         check_clock(prepare_log(speed="max"))
+
+
+def test_a_fault_that_nobody_could_meet_is_told_beforehand(
+    prepare_log: Callable[..., Preparation],
+) -> None:
+    check_targets(prepare_log(faults=at("0s")))
+    typo = [{"kind": "down", "id": "gone", "target": "svc-fee"}]
+    faults = parse_faults(typo, source="here", line_of=lambda _: None)
+    with pytest.raises(DrillError, match=r"gone is about nobody: no request .* service svc-fee"):
+        check_targets(prepare_log(faults=faults))
 
 
 def test_a_run_that_sent_nothing_ends_as_it_ended() -> None:
