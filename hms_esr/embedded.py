@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import stubs.services
 from hms_esr.admin_client import AdminClient
 from hms_esr.answers import write_answers
 from hms_esr.latency_files import load_latencies
@@ -30,7 +31,7 @@ from stubs.faults.mapping import fault_mapping
 from stubs.latency import latencies_by_place
 from stubs.process import StubProcess
 from stubs.touches import TOUCHES_FILE
-from switchboard.errors import EsrError
+from switchboard.errors import EsrError, ScenarioError
 
 LEDGER: Final = "ledger.ndjson"
 ADMIN: Final = "127.0.0.1:0"
@@ -133,6 +134,8 @@ def gateway_config(prep: Preparation, folder: Path, scratch: Path) -> GatewayCon
         settings["hitl"] = {"skip": True, **settings.get("hitl", {})}
     beside = scenario.file.parent if scenario.file is not None else Path.cwd()
     learned = _learned(stubs.latencies, beside)
+    if not stubs.definitions:
+        _check_latency([name for name, _ in stubs.latency], prep)
     return GatewayConfig(
         seed=scenario.seed,
         services=stubs.services,
@@ -166,6 +169,20 @@ def _learned(name: str | None, beside: Path) -> dict[str, Any]:
     if name is None:
         return {}
     return dict(latencies_by_place(load_latencies(_beside(name, beside))))
+
+
+def _check_latency(places: Sequence[str], prep: Preparation) -> None:
+    """Raises ScenarioError for a latency of a service that neither the stubs nor the log have."""
+    bundled = {path.stem for path in Path(stubs.services.__file__).parent.glob("*.yml")}
+    recorded = {route.service for route in prep.tape.info.routes}
+    known = sorted(bundled | recorded)
+    for place in places:
+        service = place.partition(" ")[0]
+        is_part = service.partition("-")[0] in bundled
+        if not is_part and service not in recorded:
+            raise ScenarioError(
+                f"stubs.latency: there is no service {service!r}; there are {', '.join(known)}"
+            )
 
 
 def _beside(name: str, folder: Path) -> Path:
