@@ -136,7 +136,7 @@ def replay(
     timeout: Timeout = "30s",
     connect_timeout: ConnectTimeout = "5s",
 ) -> None:
-    """Re-fire a scenario's recorded traffic at a sandbox and print its scorecard."""
+    """Re-fire a scenario's recorded traffic at a sandbox. The scorecard is printed."""
     from hms_esr.commands import replay_command
     from hms_esr.options import RunOptions
 
@@ -162,7 +162,7 @@ def plan(
     json_file: Json = None,
     trace_format: Format = None,
 ) -> None:
-    """Show what a replay would send, and to whom, without sending anything."""
+    """Show what a replay would send, and to whom. Nothing is sent."""
     from hms_esr.commands import plan_command
     from hms_esr.options import RunOptions
 
@@ -200,7 +200,7 @@ def runs_verify(
     ],
     json_file: Json = None,
 ) -> None:
-    """Check what a run's signed interlock says: nobody changed it, nor the files beside it."""
+    """Check a run's signed interlock. Nobody may have changed it, nor the files beside it."""
     from hms_esr.verify import verify_command
 
     _exit(lambda: verify_command(run, json_file))

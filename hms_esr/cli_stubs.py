@@ -108,7 +108,7 @@ def stubs_serve(
     ] = False,
     json_file: Json = None,
 ) -> None:
-    """Stand in for services: print `ready HOST:PORT` and answer until told to stop."""
+    """Stand in for services until told to stop. Prints `ready HOST:PORT` once it accepts."""
     from hms_esr.stubs_command import serve_command
 
     _exit(
@@ -135,7 +135,7 @@ def stubs_learn(
     ] = None,
     json_file: Json = None,
 ) -> None:
-    """Learn how slow each route was, and say how well that fits what was recorded."""
+    """Learn how slow each route was. Says how well that fits what was recorded."""
     from hms_esr.stubs_learn import learn_command
 
     _exit(lambda: learn_command(tape, out=out, trace_format=trace_format, json_file=json_file))
@@ -159,7 +159,7 @@ def stubs_import(
     ] = None,
     json_file: Json = None,
 ) -> None:
-    """Make definitions of stubs from a file of another tool, and say what was lost."""
+    """Make definitions of another tool's stubs. Says what was lost on the way."""
     from hms_esr.stubs_import import import_command
 
     _exit(lambda: import_command(file, out=out, as_format=as_format, json_file=json_file))
@@ -184,7 +184,7 @@ def drill_run(
     ] = False,
     json_file: Json = None,
 ) -> None:
-    """Play the steady state, then the same with the faults, and say what each fault cost."""
+    """Play the steady state, then the same with faults. Says what each fault cost."""
     from hms_esr.drill_command import drill_run_command
 
     options = _drill_options(
@@ -223,7 +223,10 @@ def drill_search(
     workers: Workers = 1,
     json_file: Json = None,
 ) -> None:
-    """Find the smallest fault that breaks an objective or the hypothesis, by bisection."""
+    """Find how small a fault still does harm, by bisection.
+
+    Harm is a missed objective, or a hypothesis that does not hold.
+    """
     from hms_esr.drill_search_command import SearchOptions, drill_search_command
 
     options = _drill_options(
@@ -277,7 +280,7 @@ def chaos_inject(
 
 @chaos_app.command("list")
 def chaos_list(run: Run = "latest", gateway: Gateway = None, json_file: Json = None) -> None:
-    """Show the faults of a run that is under way, and how many requests each touched."""
+    """Show the faults of a run that is under way. Says how many requests each touched."""
     from hms_esr.chaos_command import chaos_list_command
 
     _exit(lambda: chaos_list_command(run=run, gateway=gateway, json_file=json_file))

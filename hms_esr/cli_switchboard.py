@@ -102,7 +102,7 @@ def gateway(
         str, typer.Option(metavar="TIME", help="Longest wait for what is under way to end.")
     ] = "10s",
 ) -> None:
-    """Run the fast door: a reverse proxy into the sandbox, which refuses all other hosts."""
+    """Run the fast door, a reverse proxy into the sandbox. It refuses all other hosts."""
     from hms_esr.gateway_command import gateway_command
 
     _exit(
@@ -143,7 +143,7 @@ def proxy(
         ),
     ] = None,
 ) -> None:
-    """Run the door for clients that cannot be configured, and for their TLS."""
+    """Run the door for clients that cannot be configured. It takes their TLS too."""
     from hms_esr.proxy_command import proxy_command
 
     _exit(
@@ -155,7 +155,7 @@ def proxy(
 
 
 def contain(context: typer.Context, rules: Rules = None, record: Record = None) -> None:
-    """Run a command in a network of its own, whose only way out is the switchboard."""
+    """Run a command whose only way out is the switchboard. It gets a network of its own."""
     from hms_esr.contain import contain_command
 
     _exit(lambda: contain_command(context.args, rules=rules, record=record))
@@ -184,7 +184,7 @@ def explain(
     ] = None,
     json_file: Json = None,
 ) -> None:
-    """Say what would become of a request, and which rule makes it so. Nothing is sent."""
+    """Say what would become of a request, and by which rule. Nothing is sent."""
     from hms_esr.switchboard_command import explain_command
 
     _exit(lambda: explain_command(request, rules=rules, mode=mode, sni=sni, json_file=json_file))
@@ -198,7 +198,7 @@ def check(
     ] = None,
     json_file: Json = None,
 ) -> None:
-    """Look for everything that is wrong with a rules file, or with an environment."""
+    """Look for all that is wrong with a rules file. Or with an environment, named as for a run."""
     from hms_esr.switchboard_command import check_command
 
     _exit(lambda: check_command(target, json_file=json_file))
@@ -229,7 +229,7 @@ def live(
     control: ControlUrl = None,
     json_file: Json = None,
 ) -> None:
-    """Let requests through to the live upstreams that the rules name. Needs --why."""
+    """Let requests through to the live upstreams. The rules name them; say --why."""
     from hms_esr.switchboard_command import flip_command
 
     _exit(
@@ -250,7 +250,7 @@ def sandbox(
     control: ControlUrl = None,
     json_file: Json = None,
 ) -> None:
-    """Send every request into the sandbox; returns when nothing takes the live way any more."""
+    """Send every request into the sandbox. Returns when nothing takes the live way any more."""
     from hms_esr.switchboard_command import flip_command
 
     _exit(

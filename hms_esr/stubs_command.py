@@ -15,7 +15,6 @@ from typing import Any, Final
 from hms_esr.commands import Output
 from hms_esr.definitions_files import ServiceFiles
 from hms_esr.exits import PASS, UsageError
-from hms_esr.voice import say
 from scenarios.plain_files import read_plain
 from scenarios.yaml_lines import MAX_CHARS, load_yaml
 from stubs.clock import RecordedClock
@@ -24,6 +23,7 @@ from stubs.faults.mapping import fault_mapping
 from stubs.faults.reader import parse_faults
 from stubs.latency import latency_mapping
 from stubs.latency.learned_file import SCHEMA, parse_latencies
+from stubs.overrides import parse_overrides
 from stubs.records import record_nothing
 from stubs.serve import run_gateway
 from stubs.service import Service, Surroundings
@@ -57,7 +57,7 @@ def serve_command(
     config = GatewayConfig(
         listen=listen,
         seed=seed,
-        services=tuple(services) or None,
+        services=tuple(dict.fromkeys(services)) or None,
         definitions=tuple(definitions),
         latencies={} if latencies is None else read_latencies(Path(latencies)),
         faults=() if chaos is None else read_chaos(Path(chaos)),
@@ -73,8 +73,7 @@ def serve_command(
     for service in config.services or ():
         if "/" in service or Path(service).suffix in (".yml", ".yaml"):
             raise UsageError(f"{service} is a file: say --definitions with the folder it is in")
-    say("Ctrl-C ends it")
-    return run_gateway(config, files.load, env)
+    return run_gateway(config, files.load, env, hint="Ctrl-C ends it")
 
 
 def read_chaos(path: Path) -> tuple[dict[str, Any], ...]:
@@ -96,6 +95,7 @@ def read_latencies(path: Path) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise UsageError(f"{path}: latencies are a mapping, such as `ach POST /payments: 80`")
     if value.get("schema") != SCHEMA:
+        parse_overrides(value, source=str(path), line_of=line_of)  # the file is known only here
         return dict(value)
     learned = parse_latencies(value, source=str(path), line_of=line_of)
     return {" ".join(key): latency_mapping(model) for key, model in learned.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from ipaddress import ip_address
 from typing import Final
@@ -34,7 +35,7 @@ def listen(text: str) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, ValueError) as error:
-        raise EsrError(f"cannot listen on {text!r:.100}: {error}") from error
+        raise EsrError(f"cannot listen on {text!r:.100}: {_reason(error)}") from error
 
 
 def address_of(listener: socket.socket) -> str:
@@ -46,3 +47,10 @@ def address_of(listener: socket.socket) -> str:
 def is_loopback(listener: socket.socket) -> bool:
     """Whether only this machine can reach it."""
     return ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Without what Python says besides. A name that is not known has a number of another kind."""
+    if isinstance(error, socket.gaierror) or not isinstance(error, OSError) or not error.errno:
+        return getattr(error, "strerror", None) or str(error)
+    return os.strerror(error.errno)

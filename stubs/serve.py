@@ -42,10 +42,11 @@ CHECK_S: Final = 5.0
 class _Server(uvicorn.Server):
     """uvicorn's life cycle round our own connections."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, hint: str) -> None:
         gateway = stage.gateway
         super().__init__(_uvicorn_config(gateway, self._make))
         self._stage = stage
+        self._hint = hint
         self._ports = Ports(stage.ports, self._make_for, say)
         self._apis: list[asyncio.Server] = []
 
@@ -60,6 +61,8 @@ class _Server(uvicorn.Server):
         for name, listener, app in stage.apis:
             await self._open_api(listener, app)
             say(f"{name} {address_of(listener)}")
+        if self._hint:
+            say(self._hint)
         gc.freeze()  # what is here now stays; the collector need not look at it again
         print(f"ready {address_of(stage.listener)}", flush=True)  # noqa: T201
 
@@ -122,9 +125,12 @@ class _Server(uvicorn.Server):
 
 
 def run_gateway(
-    config: GatewayConfig, load_services: LoadServices, env: Mapping[str, str] = os.environ
+    config: GatewayConfig,
+    load_services: LoadServices,
+    env: Mapping[str, str] = os.environ,
+    hint: str = "",
 ) -> int:
-    """Serve until told to stop; the exit code."""
+    """Serve until told to stop; the exit code.   hint: for a person, once it accepts."""
     _raise_file_limit()
     if config.with_parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -135,7 +141,7 @@ def run_gateway(
         except EsrError as error:
             say(str(error))
             return error.exit_code
-        server = _Server(stage)
+        server = _Server(stage, hint)
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(_serve(server, stage))
     return 0

@@ -217,7 +217,8 @@ def load_answers(path: str | Path | None) -> LearnedAnswers:
     try:
         return LearnedAnswers.parse(orjson.loads(Path(path).read_bytes()))
     except (OSError, ValueError) as error:
-        raise EsrError(f"cannot read the answers in {path}: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise EsrError(f"cannot read the answers in {path}: {reason}") from error
 
 
 def _no_line(path: str) -> int | None:

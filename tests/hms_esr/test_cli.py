@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from hms_esr.cli import spell_out
+import pytest
+from typer.testing import CliRunner
+
+from hms_esr.cli import app, spell_out
 
 
 @pytest.mark.parametrize(
@@ -24,3 +27,13 @@ from hms_esr.cli import spell_out
 )
 def test_optional_values_are_spelled_out(given: list[str], spelled: list[str]) -> None:
     assert spell_out(given) == spelled
+
+
+@pytest.mark.parametrize("group", ["", "stubs", "drill", "chaos", "switchboard", "runs"])
+def test_a_list_of_commands_says_whole_sentences(group: str) -> None:
+    """Whoever reads it first learns what each command does, not how its sentence begins."""
+    told = CliRunner().invoke(app, [*group.split(), "--help"], env={"COLUMNS": "80"}).output
+    commands = told.partition("Commands:\n")[2].rstrip().splitlines()
+    assert len(commands) > 1
+    cut = [line for line in commands if not re.fullmatch(r"  [a-z]+ +[^ ].*\.", line)]
+    assert cut + [line for line in commands if line.endswith("...")] == []

@@ -90,6 +90,7 @@ def folder(tmp_path: Path) -> Path:
 def test_services_are_found_by_host_path_header_and_port(tmp_path: Path, folder: Path) -> None:
     with serving(tmp_path, "--definitions", str(folder), "--port-each") as served:
         own = served.wait_said("listening lib ").split(" ")[2]
+        served.wait_said("Ctrl-C ends it")
         bodies = {
             served.get("/lib/cards").body,
             served.get("/cards", **{"x-esr-service": "lib"}).body,
