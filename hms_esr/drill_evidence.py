@@ -75,6 +75,7 @@ def read_evidence(folder: Path) -> Evidence:
     speed = _speed(card, folder)
     files = _parquets(folder)
     rows, routes = _read_rows(folder, files, _started_us(facts, folder))
+    _check_whole(folder, card, rows)
     # Plans are made to the millisecond, stamps are kept to the microsecond of wall time.
     at_ms = np.asarray(np.round(rows["due_ns"] / 1e6 * speed), dtype=np.float64)
     try:
@@ -107,6 +108,17 @@ def _read_object(path: Path) -> dict[str, Any]:
     return value
 
 
+def _check_whole(folder: Path, card: Mapping[str, Any], rows: Outcomes) -> None:
+    """Raises EvidenceError where the scorecard counted more requests than were kept."""
+    kept = int(np.count_nonzero(rows["sent_ns"] != NEVER_SENT))
+    sent = int(card["requests"]["sent"])
+    if kept < sent:
+        raise EvidenceError(
+            f"{folder} keeps {kept:,} of {sent:,} outcomes, so nobody could say what each fault "
+            "did: make room on the disk and run again"
+        )
+
+
 def _speed(card: Mapping[str, Any], folder: Path) -> float:
     try:
         speed = parse_speed(card.get("speed"))
@@ -122,7 +134,7 @@ def _parquets(folder: Path) -> list[Path]:
     rows_to_parquet(folder, losses)
     files = sorted(folder.glob(PARQUETS))
     if losses.first is not None or not files:
-        reason = losses.first or "there are no outcomes in it"
+        reason = (losses.first or "there are no outcomes in it").partition("; the run goes on")[0]
         raise EvidenceError(f"{folder} cannot be read: {reason}")
     return files
 

@@ -123,3 +123,12 @@ def test_a_folder_without_outcomes_says_so(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match="did not come to its end"):
         read_evidence(tmp_path / "RUN-none")
+
+
+def test_outcomes_that_a_full_disk_took_are_missed(tmp_path: Path) -> None:
+    write_run(tmp_path, some_rows(), OPTIONS)
+    card = orjson.loads((tmp_path / "scorecard.json").read_bytes())
+    card["requests"]["sent"] = 5
+    (tmp_path / "scorecard.json").write_bytes(orjson.dumps(card))
+    with pytest.raises(EvidenceError, match="keeps 3 of 5 outcomes, so nobody could say"):
+        read_evidence(tmp_path)
