@@ -161,6 +161,9 @@ def _read(
     known = [limit.name for limit in (*slo, *hypothesis.limits)]
     expect = given.get("expect", {})
     wanted = reader.mapping(expect, "expect", tuple(EXPECT_KEYS))
+    if "recover_within" in given and chaos and all(map(_is_endless, chaos)):
+        never = "no fault of this drill ends, so nothing could be over; give one a `for`"
+        reader.fault("recover_within", never)
     return Drill(
         id=read("id", parse_id, ""),
         title=read("title", _parse_title, ""),
@@ -193,6 +196,12 @@ def _read_chaos(
     if not faults and len(reader.faults) == before:
         reader.fault("chaos", f"holds no fault; write `{_REQUIRED['chaos']}`")
     return faults
+
+
+def _is_endless(fault: Cue) -> bool:
+    """Whether it does harm to the end of the run."""
+    restart_s = getattr(fault.kind, "restart_after_s", None)
+    return fault.for_ms is None and fault.ttl_ms is None and restart_s is None
 
 
 def _parse_scenario(value: object) -> str:

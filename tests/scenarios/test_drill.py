@@ -151,6 +151,15 @@ def test_objectives_are_watched_before_the_hypothesis() -> None:
         pytest.param({"expect": {"detection": []}}, "did you mean detections", id="expect"),
         pytest.param({"expect": {"detections": {}}}, "must be a list", id="detections"),
         pytest.param({"recover_within": "0s"}, "longer than nothing", id="recover_within"),
+        pytest.param(
+            {
+                "recover_within": "1m",
+                "chaos": [{"kind": "down", "target": "ach"}],
+                "cleanup": "all",
+            },
+            "no fault of this drill ends",
+            id="endless",
+        ),
         pytest.param({"cleanup": "none"}, "must be `all` or a list", id="cleanup"),
         pytest.param({"cleanup": ["ach-dwn"]}, "did you mean ach-down?", id="cleanup id"),
         pytest.param({"halt": {"error_pct": 5}}, "did you mean halt_when?", id="unknown key"),
