@@ -21,10 +21,9 @@ from hms_esr.exits import UsageError as UsageError
 from hms_esr.options import RunOptions
 from hms_esr.plain import require_plain
 from hms_esr.run_folder import home_folder
-from hms_esr.tapes import open_tape
+from hms_esr.tapes import check_format, open_tape
 from hms_esr.targets import EMBEDDED, Aim, choose_aim
 from replay.plan import Column, Plan
-from replay.readers.sniff import FORMATS
 from replay.schedule import Pace, Recording, build_plan
 from replay.tape import Tape
 from scenarios.loader import find_scenario, lake_folder, resolve_log_path
@@ -88,7 +87,7 @@ def prepare(
         _option("--timeout", options.timeout, parse_window),
     )
     if options.format is not None:
-        _option("--format", options.format, _parse_format)
+        check_format(options.format)
     scenario = _apply(options, find_scenario(options.scenario, cwd=cwd, env=env))
     pace = _pace(options, scenario)
     # A target that no trace can change is judged before a long log is read.
@@ -236,12 +235,6 @@ def _pace(options: RunOptions, scenario: Scenario) -> Pace:
         seed=scenario.seed,
         spike=scenario.spike,
     )
-
-
-def _parse_format(text: str) -> str:
-    if text not in FORMATS:
-        raise ValueError(f"{text!r} is not a trace format; there are {' and '.join(FORMATS)}")
-    return text
 
 
 def _parse_target(text: str) -> str:

@@ -19,6 +19,7 @@ from hms_esr.answers import learn_answers
 from hms_esr.commands import Output, here
 from hms_esr.exits import PASS, UsageError
 from hms_esr.plain import to_plain, to_shown
+from hms_esr.terminal import plural
 from replay.tape import INFO, Tape
 from scenarios.yaml_lines import MAX_CHARS, load_yaml
 from stubs.importers.answers import parse_json
@@ -84,9 +85,12 @@ def read_import(path: Path, source: str, as_format: str | None) -> tuple[Importe
     if wanted == TAPE:
         raise UnusableFileError(f"{to_shown(source)} is no folder, and a tape is one")
     value = parse_file(read_bounded(path, source), source)
-    chosen = wanted or sniff_format(value)
-    report = LossReport(source, chosen)
-    return import_value(value, chosen, name, report), report
+    try:
+        chosen = wanted or sniff_format(value)
+        report = LossReport(source, chosen)
+        return import_value(value, chosen, name, report), report
+    except UnusableFileError as error:
+        raise UnusableFileError(f"{to_shown(source)}: {error}") from None
 
 
 def _read_tape(
@@ -199,7 +203,8 @@ def print_report(console: Console, report: LossReport) -> None:
     totals = report.totals
     count = sum(totals.values())
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in totals.items())
-    _line(console, f"{report.source} ({report.format}): {count:,} items: {counts}", "bold")
+    items = f"{count:,} {plural('item', count)}"
+    _line(console, f"{report.source} ({report.format}): {items}: {counts}", "bold")
 
 
 def _print_item(console: Console, item: Item) -> None:

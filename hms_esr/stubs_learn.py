@@ -19,7 +19,7 @@ from hms_esr.latency_learning import Learned, learn_latencies
 from hms_esr.plain import require_plain
 from hms_esr.run_folder import home_folder
 from hms_esr.stubs_learn_report import print_learned
-from hms_esr.tapes import open_tape
+from hms_esr.tapes import check_format, open_tape
 from replay.tape import INFO, Tape
 from scenarios.loader import find_scenario, lake_folder, resolve_log_path
 from switchboard.errors import TraceError
@@ -47,6 +47,8 @@ def learn_command(
 def open_source(source: str, trace_format: str | None, stack: ExitStack) -> Tape:
     """The tape in a folder, or of a log or scenario; closed with the stack. Raises EsrError."""
     cwd, env = here(), os.environ
+    if trace_format is not None:
+        check_format(trace_format)
     if (cwd / source / INFO).is_file():
         return stack.enter_context(Tape.open(cwd / source))
     scenario = find_scenario(source, cwd=cwd, env=env)

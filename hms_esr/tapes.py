@@ -16,8 +16,10 @@ from pathlib import Path
 
 import orjson
 
+from hms_esr.exits import UsageError
 from hms_esr.scratch import make_scratch, no_room
 from replay.compile import build_tape
+from replay.readers.sniff import FORMATS
 from replay.tape import VERSION, Tape
 from switchboard.errors import TraceError
 
@@ -33,6 +35,13 @@ class BuildOptions:
     seed: int
     format: str | None
     were_found: bool
+
+
+def check_format(name: str) -> None:
+    """Raises UsageError when no log is of that format."""
+    if name not in FORMATS:
+        there = " and ".join(FORMATS)
+        raise UsageError(f"--format: {name!r:.80} is not a trace format; there are {there}")
 
 
 def open_tape(

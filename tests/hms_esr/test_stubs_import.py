@@ -152,6 +152,7 @@ def test_a_file_amiss_is_one_sentence(
     assert run("x.json") == USAGE
     said = capsys.readouterr().err
     assert words in said, said
+    assert "x.json" in said
     assert "Traceback" not in said
     assert "fault of our own" not in said
 
@@ -224,7 +225,7 @@ def test_a_tape_becomes_statuses_and_waits(
     assert [(each["share"], each["answer"]["status"]) for each in route["chance"]] == [(0.1, 404)]
     assert route["latency"]["model"] == "empirical"
     assert parse_definition(value, source="shop.yml", line_of=lambda _: None).name == "shop"
-    assert "(tape): 1 items" in capsys.readouterr().out
+    assert "(tape): 1 item:" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_no_tape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

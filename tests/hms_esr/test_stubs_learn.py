@@ -176,6 +176,12 @@ def test_what_is_no_trace_is_refused() -> None:
         learn_command("nowhere.log", out="latencies.json")
 
 
+def test_an_unknown_format_is_said() -> None:
+    Path("access.log").write_text("")
+    with pytest.raises(UsageError, match=r"--format: 'har' is not a trace format; there are ops"):
+        learn_command("access.log", out="latencies.json", trace_format="har")
+
+
 def test_a_file_that_cannot_be_written_is_said() -> None:
     write_tape(Path("tape"), [*recorded(1, QUICK, 50, "/me")])
     with pytest.raises(UsageError, match=r"--out nowhere/x\.json cannot be written"):
