@@ -45,19 +45,26 @@ def count_planned(fault: Fault, tape: Tape, plan: Plan, name_route: NameRoute) -
 
     Draws, counts and headers are not looked at, so it touches this many at the most.
     """
-    target = fault.target
-    return sum(
-        target.fits_names(
-            row.service, row.route, row.path or split_route(row.route)[1], row.method, row.tenant
-        )
-        for row in plan_rows(tape, plan, name_route, fault)
-    )
+    return sum(_fits(fault, row) for row in plan_rows(tape, plan, name_route, fault))
+
+
+def is_met(fault: Fault, tape: Tape, plan: Plan, name_route: NameRoute) -> bool:
+    """Whether there is any; a target that nobody fits is a mistake."""
+    return any(_fits(fault, row) for row in plan_rows(tape, plan, name_route, fault))
+
+
+def _fits(fault: Fault, row: Row) -> bool:
+    path = row.path or split_route(row.route)[1]
+    return fault.target.fits_names(row.service, row.route, path, row.method, row.tenant)
 
 
 def plan_rows(tape: Tape, plan: Plan, name_route: NameRoute, fault: Fault) -> Iterator[Row]:
     """The plan's requests in due order, as the fault sees them; only those of its window."""
     info = tape.info
     names: dict[tuple[int, int], tuple[str, str, str]] = {}
+    # Heads are looked into only for who asks for them: it takes a while.
+    scope = getattr(fault.kind, "scope", None)
+    is_by_tenant = fault.target.tenant is not None or scope == "tenant"
     inside = (plan.at_ms >= fault.at_ms) & (plan.at_ms < fault.ends_ms)
     for index in inside.nonzero()[0].tolist():
         row = int(plan.row[index])
@@ -75,7 +82,7 @@ def plan_rows(tape: Tape, plan: Plan, name_route: NameRoute, fault: Fault) -> It
             service=service,
             route=name,
             method=method,
-            tenant=_tenant(tape, row),
+            tenant=_tenant(tape, row) if is_by_tenant else "",
             key=plan.lanes.name[int(plan.lane[index])],
             path=_path(tape, plan, index) if fault.target.route is not None else "",
         )

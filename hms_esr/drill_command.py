@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hms_esr.commands import Output, here
-from hms_esr.counted_faults import count_planned
+from hms_esr.counted_faults import is_met
 from hms_esr.drill_evidence import Evidence, read_evidence
 from hms_esr.drill_run import (
     DRILL_FILE,
@@ -193,7 +193,7 @@ def check_clock(prep: Preparation) -> None:
 def check_targets(prep: Preparation) -> None:
     """Raises DrillError for a fault that no request of the run could meet: its drill would pass."""
     for fault in prep.faults:
-        if not count_planned(fault, prep.tape, prep.plan, stub_route_name):
+        if not is_met(fault, prep.tape, prep.plan, stub_route_name):
             whom = ", ".join(f"{name} {value}" for name, value in fault.target.mapping().items())
             services = sorted({route.service for route in prep.tape.info.routes})
             raise DrillError(

@@ -73,6 +73,15 @@ class EmbeddedStubs:
         found = told.get("faults") if isinstance(told, dict) else None
         return [fault for fault in found or () if isinstance(fault, dict)]
 
+    async def lost(self) -> dict[str, int]:
+        """How much of each of its files the gateway could not write; nothing when it is gone."""
+        try:
+            told = await asyncio.to_thread(self.admin.call, "GET", "/config")
+        except EsrError:  # that it died is found and said elsewhere
+            return {}
+        lost = told.get("lost") if isinstance(told, dict) else None
+        return {str(name): int(count) for name, count in (lost or {}).items()}
+
 
 class FaultWatch:
     """What changed among the faults of a run, and all of them that ever were."""

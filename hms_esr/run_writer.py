@@ -124,6 +124,13 @@ class RunWriter:
         if faults:
             write_json(self.folder / "faults.json", list(faults), self._losses)
 
+    def lose(self, lost: Mapping[str, int]) -> None:
+        """What the stub gateway could not write down of this run, by file."""
+        for name, count in lost.items():
+            if count:
+                error = OSError(f"the stub gateway could not write {name} of it")
+                self._losses.add(f"rows of {name}", count, self.folder, error)
+
     def write_card(self, card: Scorecard) -> None:
         """Keep the newest scorecard."""
         write_json(self.folder / "scorecard.json", card, self._losses)

@@ -22,12 +22,13 @@ import uvloop
 from rich.console import Console
 
 from hms_esr.canaries import CanaryError, CanaryWatch
+from hms_esr.counted_faults import is_met
 from hms_esr.embedded import EmbeddedStubs, FaultWatch, numbered_faults, read_truth
 from hms_esr.exits import EXIT_OF_VERDICT, INTERRUPTED
 from hms_esr.interlock import Interlock, Mark, read_canary_rules
 from hms_esr.jobs import make_jobs, save_parts
 from hms_esr.judge import Judge
-from hms_esr.preparation import Preparation
+from hms_esr.preparation import Preparation, stub_route_name
 from hms_esr.run_writer import RunWriter
 from hms_esr.sandbox import open_sandbox
 from hms_esr.score_board import ScoreBoard
@@ -89,6 +90,9 @@ def play(
     writer = stack.enter_context(RunWriter.open(prep, os.environ, Path.cwd(), view.say))
     if listener is not None:
         view.say(f"live scorecard: {url_of(listener)}/api/esr/score")
+    for fault in prep.faults:
+        if not is_met(fault, prep.tape, prep.plan, stub_route_name):
+            view.say(f"the fault {fault.id} is about no request of this run: see `esr plan`")
     run = Run(prep, writer, view, rules, is_last=is_last)
     try:
         result = uvloop.run(_serve_and_fly(run, listener, token))
@@ -255,6 +259,8 @@ class Run:
             ticking.cancel()
         self._look_at_stubs()
         await self._look_at_faults()
+        if self._stubs is not None:
+            self._writer.lose(await self._stubs.lost())
 
     async def _tick(self) -> None:
         """Once a second: a new scorecard for the screen, the stream and the folder."""

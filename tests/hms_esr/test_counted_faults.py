@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hms_esr.preparation import Preparation, UsageError
+from hms_esr.counted_faults import is_met
+from hms_esr.preparation import Preparation, UsageError, stub_route_name
 from stubs.faults.fault import Fault
 from stubs.faults.reader import parse_faults
 
@@ -105,3 +106,23 @@ def test_a_run_may_leave_its_scenarios_faults_out(prepare_log: Prepare, tmp_path
     )
     assert [f.id for f in prepare_log(PAYING, scenario="bad.yml").faults] == ["ach-down"]
     assert prepare_log(PAYING, scenario="bad.yml", faults=()).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("target", "met"),
+    [
+        ("ach", True),
+        ("*", True),
+        ("svc-fee", False),
+        ({"service": "ach", "tenant": "north"}, True),
+        ({"service": "ach", "tenant": "nobody"}, False),
+        ({"service": "ach", "route": "/payments/177"}, True),
+        ({"service": "ach", "route": "/payments/178"}, False),
+    ],
+)
+def test_a_fault_that_no_request_can_meet_is_known_beforehand(
+    target: Any, met: bool, prepare_log: Prepare
+) -> None:
+    prep = prepare_log(PAYING, faults=faults({"kind": "error", "target": target}))
+    (fault,) = prep.faults
+    assert is_met(fault, prep.tape, prep.plan, stub_route_name) is met

@@ -138,3 +138,17 @@ def test_empty_worker_logs_are_removed_and_others_stay(
         (writer.folder / "worker-0.log").touch()
         (writer.folder / "worker-1.log").write_text("it said something")
     assert [path.name for path in writer.folder.glob("*.log")] == ["worker-1.log"]
+
+
+def test_what_the_stubs_could_not_write_is_said_with_the_rest(
+    prepare_log: Prepare, tmp_path: Path
+) -> None:
+    """Without its touches, a failed request would look as if no fault had been near."""
+    said: list[str] = []
+    with RunWriter.open(prepare_log(), {}, tmp_path, said.append) as writer:
+        writer.lose({"touches": 0, "ledger": 0})
+        assert writer.losses is None
+        writer.lose({"touches": 3, "ledger": 0})
+        assert "rows of touches: 3" in str(writer.losses)
+    assert len(said) == 1
+    assert "could not write touches" in said[0]
