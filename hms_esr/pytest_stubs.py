@@ -19,7 +19,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote, urlencode
 
-from hms_esr.admin_client import AdminClient, AdminError
+from hms_esr.admin_client import AdminClient
+from hms_esr.local_api import LocalApiError
 from stubs.config import GatewayConfig
 from stubs.faults.durations import parse_ms
 from stubs.process import StubProcess
@@ -140,7 +141,7 @@ class InjectedFault:
 
     @property
     def touched(self) -> int:
-        """How many requests it touched. Raises AdminError once it is cleared."""
+        """How many requests it touched. Raises LocalApiError once it is cleared."""
         row = self._client.call("GET", f"/faults/{quote(self.id, safe='')}")
         return int(row["touched"])
 
@@ -148,7 +149,7 @@ class InjectedFault:
         """End it now. Harmless when it is cleared already."""
         try:
             self._client.call("DELETE", f"/faults/{quote(self.id, safe='')}")
-        except AdminError as error:
+        except LocalApiError as error:
             if error.status != 404:
                 raise
 
@@ -200,7 +201,7 @@ class EsrStubs:
     ) -> InjectedFault:
         """Inject a fault, as docs/faults.md has them; `for_` stands for its `for`.
 
-        Raises AdminError with everything that is wrong about it.
+        Raises LocalApiError with everything that is wrong about it.
         """
         if route is not None:
             known = {"service": target} if isinstance(target, str) else dict(target)
@@ -217,7 +218,7 @@ class EsrStubs:
         """What was asked, oldest first: `calls(service="ach", method="POST", path="/payments")`.
 
         The filters are those of the journal: service, route, method, path (a glob), status
-        (`404`, `4xx`), fault, ending. Raises AdminError for another.
+        (`404`, `4xx`), fault, ending. Raises LocalApiError for another.
         """
         query = urlencode({"limit": CALLS, **filters})
         entries = self._client.call("GET", f"/journal?{query}")["entries"]
@@ -231,7 +232,7 @@ class EsrStubs:
         """
         try:
             found = self._client.call("POST", "/verify", expected)
-        except AdminError as error:
+        except LocalApiError as error:
             if error.status != 409 or "sentence" not in error.document:
                 raise
             raise AssertionError("\n".join(_sentences(error.document))) from None
@@ -244,7 +245,7 @@ class EsrStubs:
         return found
 
     def set_state(self, service: str, store: str, key: str, value: Any) -> None:
-        """Set one entry of what it remembers. Raises AdminError when the store does not take it."""
+        """Set one entry of what it remembers. Raises LocalApiError when that is not taken."""
         path = "/".join(quote(each, safe="") for each in (service, store, key))
         self._client.call("PUT", f"/state/{path}", value)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from hms_esr.admin_client import AdminError
 from hms_esr.chaos_command import (
     chaos_clear_command,
     chaos_inject_command,
@@ -21,6 +20,7 @@ from hms_esr.chaos_command import (
 from hms_esr.chaos_words import parse_words, read_faults
 from hms_esr.exits import UsageError
 from hms_esr.live_control import NotLiveError, remove_control, write_control
+from hms_esr.local_api import LocalApiError
 from hms_esr.run_folder import RunLock
 from hms_esr.runs import UnknownRunError
 from stubs.admin.app import DoorGuard, make_admin
@@ -199,9 +199,9 @@ def test_several_are_cleared_by_name_or_all(
 
 def test_what_the_gateway_refuses_is_said_in_its_words(home: dict[str, str]) -> None:
     assert chaos_inject_command(["down", "ach", "mode=reset"], env=home) == 0
-    with pytest.raises(AdminError, match="contradicts ach-down"):
+    with pytest.raises(LocalApiError, match="contradicts ach-down"):
         chaos_inject_command(["down", "ach", "mode=status_503"], env=home)
-    with pytest.raises(AdminError, match="did you mean ach-down"):
+    with pytest.raises(LocalApiError, match="did you mean ach-down"):
         chaos_clear_command(["ach-dwn"], env=home)
 
 
@@ -211,7 +211,7 @@ def test_a_gateway_can_be_named_and_has_the_token_of_the_environment(
     with serving(DoorGuard(make_admin(desk), Door(TOKEN))) as port:
         url = f"127.0.0.1:{port}"
         assert chaos_inject_command(["hang", "svc"], gateway=url, env={"ESR_TOKEN": TOKEN}) == 0
-        with pytest.raises(AdminError, match="ESR_TOKEN"):
+        with pytest.raises(LocalApiError, match="ESR_TOKEN"):
             chaos_list_command(gateway=url, env={})
     assert "until it is cleared or the run ends" in capsys.readouterr().out
     with pytest.raises(UpstreamError, match="does not answer"):

@@ -277,8 +277,8 @@ def test_back_to_the_sandbox_works_without_any_rules(
     ("keys", "says"),
     [
         ({"timeout": "soon"}, "--timeout 'soon'"),
-        ({"control": "http://10.0.0.1:8421"}, "a control API is called on this machine only"),
-        ({"control": "http://staging.internal"}, "a control API is called on this machine only"),
+        ({"control": "http://10.0.0.1:8421"}, "only ever called on this machine"),
+        ({"control": "http://staging.internal"}, "only ever called on this machine"),
         ({"control": "http://127.0.0.1@10.0.0.1"}, "--control: "),
         ({"control": "https://127.0.0.1"}, "speaks http on loopback"),
     ],

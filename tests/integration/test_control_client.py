@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from hms_esr.control_client import ControlClient, ControlError
+from hms_esr.control_client import ControlClient
 from hms_esr.exits import run_guarded
+from hms_esr.local_api import LocalApiError
 from hms_esr.switchboard_command import flip_command, show_command
 from switchboard.errors import UpstreamError
 
@@ -97,10 +98,11 @@ def test_back_to_the_sandbox_gives_a_reason_by_itself() -> None:
         (500, {}, "answered 500: no reason"),
         (200, b"hello", "no JSON: is it a gateway's control API?"),
         (200, [], "no JSON"),
+        (204, b"", "no JSON"),
     ],
 )
 def test_what_it_says_otherwise(status: int, value: Any, says: str) -> None:
-    with gateway(status, value) as server, pytest.raises(ControlError) as caught:
+    with gateway(status, value) as server, pytest.raises(LocalApiError) as caught:
         ControlClient(server.url, None, 5.0).status()
     assert says in str(caught.value)
     assert caught.value.exit_code == 2

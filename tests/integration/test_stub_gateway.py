@@ -18,8 +18,9 @@ from typing import Any
 import orjson
 import pytest
 
-from hms_esr.admin_client import AdminClient, AdminError
+from hms_esr.admin_client import AdminClient
 from hms_esr.answers import write_answers
+from hms_esr.local_api import LocalApiError
 from replay.compile import build_tape
 from replay.tape import Tape
 from stubs.config import GatewayConfig
@@ -432,5 +433,5 @@ def test_a_gateway_asks_for_its_own_token_and_never_for_that_of_other_doors(
         admin = f"http://{closed.admin}"
         assert AdminClient(admin, "of-this-run").call("GET", "/faults")["faults"] == []
         for wrong in (None, "of-another-door"):
-            with pytest.raises(AdminError, match="wants a token"):
+            with pytest.raises(LocalApiError, match="wants a token"):
                 AdminClient(admin, wrong).call("GET", "/faults")
