@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -24,6 +25,7 @@ from hms_esr.local_api import LocalApiError
 from stubs.config import GatewayConfig
 from stubs.faults.durations import parse_ms
 from stubs.process import StubProcess
+from stubs.routing import family_of
 from switchboard.errors import EsrError, UpstreamError
 from switchboard.fault_reader import kind_of, nearest
 
@@ -183,9 +185,20 @@ class EsrStubs:
         return self._process.pid
 
     def url(self, service: str = "") -> str:
-        """Where a service answers, such as `http://127.0.0.1:41234/ach`; no slash at the end."""
+        """Where a service answers, such as `http://127.0.0.1:41234/ach`; no slash at the end.
+
+        Raises ValueError for one that nobody stands in for, which would be a test of 404s.
+        """
         base = f"http://{self._process.address}"
-        return f"{base}/{service}" if service else base
+        if not service:
+            return base
+        if family_of(service) not in self._services:
+            raise ValueError(f"no stub is called {service!r}; {nearest(service, self._services)}")
+        return f"{base}/{service}"
+
+    @cached_property
+    def _services(self) -> list[str]:
+        return list(self._client.call("GET", "/health")["services"])
 
     def reset(self) -> None:
         """State, journal, faults, draws and recorded time as at the start of the test."""

@@ -58,6 +58,11 @@ def test_no_such_fault(esr_stubs):
     esr_stubs.fault("downn", "ach")
 
 
+def test_no_such_service(esr_stubs):
+    assert esr_stubs.url("svc-profile").endswith("/svc-profile")
+    esr_stubs.url("avh")
+
+
 def test_a_gateway_that_died_is_replaced(esr_stubs):
     os.kill(esr_stubs.pid, 9)
 
@@ -116,6 +121,7 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[int]]:
         ("test_misspelt", "ERROR"),
         ("test_no_such_folder", "ERROR"),
         ("test_no_such_fault", "FAILED"),
+        ("test_no_such_service", "FAILED"),
         ("test_a_gateway_that_died_is_replaced", "PASSED"),
         ("test_after_it_died", "PASSED"),
     ],
@@ -133,6 +139,7 @@ def test_a_test_fares_as_it_should(failing: tuple[str, list[int]], test: str, ou
         "the marker does not know 'sed'; did you mean seed?",
         "there is no such folder with definitions",
         "`downn` is not a kind of fault; did you mean down?",
+        "no stub is called 'avh'; did you mean ach?",
     ],
 )
 def test_a_failure_says_why(failing: tuple[str, list[int]], words: str) -> None:
