@@ -28,9 +28,9 @@ from hms_esr.drill_run import (
     options_of,
     run_drill,
 )
-from hms_esr.exits import INTERRUPTED, PASS, VOID
+from hms_esr.exits import INTERRUPTED, PASS, VOID, UsageError
 from hms_esr.options import RunOptions
-from hms_esr.preparation import Preparation, UsageError, prepare, stub_route_name
+from hms_esr.preparation import Preparation, prepare, stub_route_name
 from hms_esr.run_folder import is_alive, runs_folder
 from hms_esr.runs import find_run
 from scenarios.drill import Drill

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from hms_esr.counted_faults import choose_requests
-from hms_esr.exits import UsageError as UsageError
+from hms_esr.exits import UsageError
 from hms_esr.options import RunOptions
 from hms_esr.plain import require_plain
 from hms_esr.run_folder import home_folder

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from hms_esr.pytest_stubs import EsrStubs, GatewayPool, Wish
+    from hms_esr.pytest_stubs import EsrStubs, GatewayPool
+    from hms_esr.pytest_wishes import Wish
 
 MARK = "esr_stubs"
 _LAST = pytest.StashKey["EsrStubs"]()
@@ -58,7 +59,7 @@ def _esr_pool() -> Iterator[GatewayPool]:
 @pytest.fixture
 def esr_stubs(request: pytest.FixtureRequest, _esr_pool: GatewayPool) -> EsrStubs:
     """A stub gateway on this machine, as if it had just started: `esr_stubs.url("ach")`."""
-    from hms_esr.pytest_stubs import WishError, read_wish
+    from hms_esr.pytest_wishes import WishError, read_wish
     from switchboard.errors import EsrError
 
     mark = request.node.get_closest_marker(MARK)
@@ -88,7 +89,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 def _usual(config: pytest.Config) -> Wish:
     """What the command line and the ini file say."""
-    from hms_esr.pytest_stubs import Wish, WishError
+    from hms_esr.pytest_wishes import Wish, WishError
 
     seed = config.getoption("esr_seed")
     if seed is None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from hms_esr.counted_faults import is_met
-from hms_esr.preparation import Preparation, UsageError, stub_route_name
+from hms_esr.exits import UsageError
+from hms_esr.preparation import Preparation, stub_route_name
 from stubs.faults.fault import Fault
 from stubs.faults.reader import parse_faults
 

@@ -20,9 +20,9 @@ from hms_esr.drill_command import (
     drill_run_command,
 )
 from hms_esr.drill_run import DrillError
-from hms_esr.exits import INTERRUPTED, PASS, SLO_FAILED, USAGE, VOID
+from hms_esr.exits import INTERRUPTED, PASS, SLO_FAILED, USAGE, VOID, UsageError
 from hms_esr.options import RunOptions
-from hms_esr.preparation import Preparation, UsageError
+from hms_esr.preparation import Preparation
 from hms_esr.run_folder import RunLock
 from stubs.faults.reader import parse_faults
 from switchboard.errors import EsrError

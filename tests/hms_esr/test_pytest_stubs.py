@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from hms_esr import pytest_plugin
-from hms_esr.pytest_stubs import QUIET, WISHES, EsrStubs, Wish, WishError, read_wish
+from hms_esr.pytest_stubs import EsrStubs
+from hms_esr.pytest_wishes import QUIET, WISHES, Wish, WishError, read_wish
 from stubs.config import GatewayConfig
 
 ROOT = Path(__file__).parents[2]
