@@ -135,9 +135,7 @@ def parse_ready(line: bytes) -> tuple[str, int]:
     return host, int(port)
 
 
-def _spawn(
-    command: Sequence[str], said: IO[bytes], token: str | None
-) -> subprocess.Popen[bytes]:
+def _spawn(command: Sequence[str], said: IO[bytes], token: str | None) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if name != TOKEN}
     if token is not None:
         environment[TOKEN] = token
