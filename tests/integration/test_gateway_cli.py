@@ -141,13 +141,16 @@ def test_nothing_routes_once_the_supervisor_was_killed(tmp_path: Path) -> None:
     with RecordingServer() as svc:
         write_rules(tmp_path, svc.port)
         with gateway(tmp_path, workers=2) as door:
+            # The first that accepts makes it ready; the other may still be on its way.
+            wait_until(lambda: len(door.worker_pids) == 2)
             pids = door.worker_pids
             kept = http.client.HTTPConnection("127.0.0.1", door.port, timeout=30)
             kept.request("GET", "/", headers={"Host": SVC})
             assert kept.getresponse().read() == b"ok"
             door.stop(signal.SIGKILL)
             wait_gone(pids)
-            assert _refuses(door.port)
+            # A process counts as gone with its first thread; the last one takes the listener along.
+            wait_until(lambda: _refuses(door.port))
             assert _is_cut(kept)
     assert len(svc.requests) == 1
 
