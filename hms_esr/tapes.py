@@ -19,7 +19,7 @@ import orjson
 from hms_esr.exits import UsageError
 from hms_esr.scratch import make_scratch, no_room
 from replay.compile import build_tape
-from replay.readers.sniff import FORMATS
+from replay.readers.formats import find_format
 from replay.tape import VERSION, Tape
 from switchboard.errors import TraceError
 
@@ -39,9 +39,10 @@ class BuildOptions:
 
 def check_format(name: str) -> None:
     """Raises UsageError when no log is of that format."""
-    if name not in FORMATS:
-        there = " and ".join(FORMATS)
-        raise UsageError(f"--format: {name!r:.80} is not a trace format; there are {there}")
+    try:
+        find_format(name)
+    except ValueError as error:
+        raise UsageError(f"--format: {error}") from None
 
 
 def open_tape(
@@ -96,7 +97,7 @@ def _build_at(folder: Path, sources: Sequence[Path], options: BuildOptions) -> N
         sources,
         folder,
         seed=options.seed,
-        format=options.format,
+        format=find_format(options.format) if options.format else None,
         were_found=options.were_found,
     )
 

@@ -19,8 +19,12 @@ from replay.seeds import unit_array
 from replay.tape import COLUMNS, NS_PER_S, TapeWriter, column_file, write_user_names
 
 CHUNK: Final = 1 << 18
-SPILLED: Final = {"time": "<i8", "user": "<u4", "session": "<u4", "coarse": "u1"}
+SPILLED: Final = {"time": "<i8", "user": "<u4", "session": "<u4", "marks": "u1"}
 """Columns that only the build needs."""
+COARSE: Final = 1
+"""The row's stamp has one-second steps."""
+INFERRED: Final = 2
+"""The row's user was inferred: an idle gap before it ends a session."""
 MOVED: Final = ("length", "split", "host", "route", "status", "wait_us")
 """Columns that are final as spilled, but for their order."""
 
@@ -53,7 +57,9 @@ def arrange(writer: TapeWriter, leading: Leading, seed: int) -> Arranged:
     writer.close_files()
     time = _load(writer, "time")
     time[: leading.rows] += leading.shift_ns
-    coarse = _load(writer, "coarse")
+    marks = _load(writer, "marks")
+    coarse = (marks & COARSE).astype(np.uint8)
+    inferred = ((marks & INFERRED) >> 1).astype(np.uint8)
     out_of_order = count_backwards(time)
     order = _order_of(time) if out_of_order else None
     coarse_rows = int(np.count_nonzero(coarse))
@@ -61,8 +67,8 @@ def arrange(writer: TapeWriter, leading: Leading, seed: int) -> Arranged:
         time, order = _spread(time, coarse, order, seed)
     start, end = int(_at(time, order, 0)), int(_at(time, order, -1))
     writer.replace("due_ns", (part - start for part in _in_order(time, order)))
-    gaps = _gaps(writer, time, coarse, order) if coarse_rows else np.zeros(0, np.uint8)
-    del time, coarse
+    gaps = _gaps(writer, time, inferred, order) if inferred.any() else np.zeros(0, np.uint8)
+    del time, coarse, inferred, marks
     people = _write_people(writer, order, gaps)
     del gaps
     _write_moved(writer, order)
@@ -121,11 +127,11 @@ def _spread(time: I64, coarse: U8, order: U32 | None, seed: int) -> tuple[I64, U
     return time, _order_of(time)
 
 
-def _gaps(writer: TapeWriter, time: I64, coarse: U8, order: U32 | None) -> U8:
+def _gaps(writer: TapeWriter, time: I64, splits: U8, order: U32 | None) -> U8:
     user = _load(writer, "user")
     if order is None:
-        return idle_gaps(user, time, coarse)
-    return idle_gaps(user[order], time[order], coarse[order])
+        return idle_gaps(user, time, splits)
+    return idle_gaps(user[order], time[order], splits[order])
 
 
 def _write_people(writer: TapeWriter, order: U32 | None, gaps: U8) -> People:

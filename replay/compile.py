@@ -10,23 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
 
 from replay.account import EXACT, Tally, describe_skips
 from replay.arrange import Arranged, arrange
-from replay.readers.access_log import read_access_log
-from replay.readers.entry import Sink
-from replay.readers.ops import read_ops
-from replay.readers.sniff import ACCESS_LOG, FORMATS, OPS, Unreadable, sniff
-from replay.readers.source import Lines, Source, TraceFile, find_files
+from replay.readers.format import Format
+from replay.readers.formats import FORMATS
+from replay.readers.head import Head
+from replay.readers.ops import OPS
+from replay.readers.sniff import Unreadable, sniff
+from replay.readers.source import Source, TraceFile, find_files
 from replay.rows import Rows
 from replay.tape import VERSION, TapeInfo, TapeWriter
 from switchboard.errors import TraceError
-
-READERS: Final[dict[str, Callable[[Lines, Sink], None]]] = {
-    OPS: read_ops,
-    ACCESS_LOG: read_access_log,
-}
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the bytes there are."""
@@ -37,20 +32,18 @@ def build_tape(
     folder: Path,
     *,
     seed: int = 0,
-    format: str | None = None,  # noqa: A002  # the word that users write
+    format: Format | None = None,  # noqa: A002  # the word that users write
     were_found: bool = False,
     on_progress: Progress | None = None,
 ) -> TapeInfo:
     """Compile files and folders into a tape at `folder`, replacing a tape that stands there.
 
     seed: decides where inside their second one-second stamps fall.
-    format: one of `readers.sniff.FORMATS`; None recognises each file by its content.
+    format: None recognises each file by its content.
     were_found: the files lay in a folder that was named, so one that is no trace is merely counted.
     Raises TraceError when there is nothing to replay, OSError when the tape cannot be written.
     An interrupted build leaves nothing behind that opens as a tape.
     """
-    if format is not None and format not in READERS:
-        raise ValueError(f"unknown trace format {format!r}; known are {', '.join(READERS)}")
     files = find_files(sources, were_found=were_found)
     with TapeWriter(folder) as writer:
         rows = Rows(writer, Tally())
@@ -76,7 +69,7 @@ def _progress_of(
 
 
 def _read_file(
-    file: TraceFile, rows: Rows, forced: str | None, on_bytes: Callable[[int], None] | None
+    file: TraceFile, rows: Rows, forced: Format | None, on_bytes: Callable[[int], None] | None
 ) -> str:
     """One file into the rows; the format it had, "" when none.
 
@@ -84,25 +77,25 @@ def _read_file(
     """
     with Source(file, on_bytes) as source:
         rows.file = source.name
-        found = forced or sniff(source.head())
+        found = forced or sniff(Head(source.head()))
         if isinstance(found, Unreadable):
             if file.asked_for:
                 raise TraceError(_not_a_trace(file, found))
             rows.skip(1, f"not a trace: {found.kind}")
-            found = ""
         else:
-            READERS[found or OPS](source, rows)
+            # A file of blank lines is in no format; reading it counts them.
+            (found or OPS).read(source, rows)
         if source.damage is not None:
             rows.skip(max(source.damaged_line, 1), source.damage)
         rows.tally.add_source(source.source_file())
-    return found or ""
+    return found.name if isinstance(found, Format) else ""
 
 
 def _not_a_trace(file: TraceFile, found: Unreadable) -> str:
-    known = "; ".join(FORMATS.values())
+    known = "; ".join(each.title for each in FORMATS.values())
     return (
         f"{file.path} is not a trace this can read: it looks like {found.kind}. "
-        f"It reads {known}; each plain, gzip or zstd"
+        f"It reads {known}; each plain or compressed"
     )
 
 

@@ -34,7 +34,7 @@ _ROW: Final = np.dtype(
         ("host", "<u2"),
         ("route", "<u2"),
         ("status", "<u2"),
-        ("coarse", "u1"),
+        ("marks", "u1"),
     ]
 )
 _pack_row: Final = struct.Struct("<qIIIIHHHHB").pack
@@ -66,14 +66,17 @@ class Rows:
         if later < LATEST_NS:
             self._now_ns = later
 
-    def add(self, entry: Entry) -> None:
-        event, json_body, client, coarse, body_unknown = entry
+    needs_whole = False
+
+    def add(self, line: int, entry: Entry) -> None:
+        event, json_body, client, coarse, body_unknown, inferred, _ = entry
         ts_ns = self._time_of(event)
         authority, target = _split(event.url)
         lines = header_lines(event.headers)
         if json_body is not None and not has_content_type(lines):
             lines += CONTENT_TYPE_JSON
         self.add_request(
+            line,
             ts_ns,
             event.method,
             authority,
@@ -86,7 +89,7 @@ class Rows:
             event.status,
             event.wait_ms,
             client,
-            coarse,
+            coarse | inferred << 1,
             event.ts_ns is not None,
         )
         self._now_ns = ts_ns
@@ -94,6 +97,7 @@ class Rows:
 
     def add_request(
         self,
+        line: int,
         ts_ns: int,
         method: str,
         authority: str,
@@ -106,7 +110,7 @@ class Rows:
         status: int | None,
         wait_ms: float | None,
         client: str | None = None,
-        coarse: bool = False,
+        marks: int = 0,
         absolute: bool = True,
     ) -> None:
         if absolute:
@@ -131,7 +135,7 @@ class Rows:
                 host,
                 route,
                 status or 0,
-                coarse,
+                marks,
             )
         )
         blob = self._blob

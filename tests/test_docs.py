@@ -14,7 +14,7 @@ import typer
 import hms_esr
 from hms_esr.bundled import bundled_services
 from hms_esr.cli import app, replay_app
-from replay.readers.sniff import FORMATS
+from replay.readers.formats import FORMATS
 from replay.tape import BLOB, COLUMNS, USER_NAMES, column_file
 
 ROOT = Path(__file__).parents[1]

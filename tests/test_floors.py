@@ -35,12 +35,14 @@ HOMES: dict[str, tuple[str, ...]] = {
     # control calls and webhooks; never the hot path
     "aiohttp": ("stubs/callbacks.py", "hms_esr/"),
     "cryptography": ("hms_esr/signing.py", "proxy/interceptor/"),
-    "duckdb": ("scorecard/store.py",),
+    "duckdb": ("scorecard/store.py", "replay/readers/parquet.py"),
+    "fsspec": ("replay/readers/remote.py",),
     "httptools": ("replay/wire.py", "stubs/"),
+    "ijson": ("replay/readers/",),
     "jinja2": ("stubs/definitions/",),
     "jsonpath": ("stubs/definitions/",),
     "jsonschema": ("stubs/definitions/", "stubs/importers/"),
-    "mitmproxy": ("proxy/interceptor/",),
+    "mitmproxy": ("proxy/interceptor/", "replay/readers/mitmproxy_flows.py"),
     "mitmproxy_rs": ("proxy/interceptor/wall.py",),
     "numpy": ("replay/", "scorecard/", "hms_esr/"),
     "orjson": ("replay/", "scorecard/", "stubs/", "hms_esr/"),
@@ -51,6 +53,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "rich": ("hms_esr/",),
     "sse_starlette": ("hms_esr/api/",),
     "starlette": ("stubs/", "hms_esr/api/"),
+    "stdnum": ("replay/identifiers/",),
     "typer": ("hms_esr/cli.py", "hms_esr/cli_stubs.py", "hms_esr/cli_switchboard.py"),
     "uvicorn": ("stubs/", "hms_esr/api/"),
     # a loop is started there
@@ -63,11 +66,14 @@ DISTRIBUTIONS = {
     "jsonpath": "python-jsonpath",
     "prometheus_client": "prometheus-client",
     "sse_starlette": "sse-starlette",
+    "stdnum": "python-stdnum",
     "yaml": "pyyaml",
 }
 
 # Data that the standard library reads, and nobody imports.
 DATA = {"tzdata"}
+
+LOADED_BY_FSSPEC = {"s3fs", "gcsfs"}  # for the scheme of an address
 
 BROUGHT_BY_THE_USER = {"pytest"}  # whose plugin nobody else loads
 
@@ -201,7 +207,7 @@ def test_every_library_at_home_is_a_dependency_of_the_product() -> None:
     ]
     declared = {re.split(r"[\[<>=!~;\s]", each)[0].lower() for each in wanted}
     at_home = {DISTRIBUTIONS.get(name, name) for name in HOMES} - BROUGHT_BY_THE_USER
-    assert at_home | DATA == declared
+    assert at_home | DATA | LOADED_BY_FSSPEC == declared
 
 
 def test_the_wheel_holds_every_room() -> None:

@@ -14,7 +14,9 @@ import re
 from typing import Final
 
 from replay.readers.entry import Entry, Sink
-from replay.readers.source import OVERLONG, Lines
+from replay.readers.format import START, Format
+from replay.readers.head import Head
+from replay.readers.source import OVERLONG, Source
 from switchboard.event import Event, EventError, parse_event, parse_ts
 
 GARBAGE: Final = "garbage request"
@@ -45,17 +47,21 @@ _MONTHS: Final = {
 _NO_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
-def is_access_line(line: bytes) -> bool:
-    """True for a line of an access log. Pure."""
-    return len(line) < 65_536 and _LINE.fullmatch(line.rstrip(b"\r")) is not None
+def _recognises(head: Head, *, combined: bool) -> bool:
+    """True when a line of the head is one, and has (or has not) the two parts of combined."""
+    for line in head.lines:
+        found = _LINE.fullmatch(line) if len(line) < 65_536 else None
+        if found is not None:
+            return (found[9] is not None) is combined
+    return False
 
 
-def read_access_log(lines: Lines, sink: Sink) -> None:
+def read_access_log(lines: Source, sink: Sink) -> None:
     """Every line becomes an entry for the sink, or a skip with its reason."""
     for first, batch in lines.batches():
         for number, line in enumerate(batch, first):
             try:
-                sink.add(parse_line(line))
+                sink.add(number, parse_line(line))
             except EventError as error:
                 sink.skip(number, error.reason)
 
@@ -81,6 +87,7 @@ def parse_line(line: bytes | None) -> Entry:
         event,
         client=None if host == b"-" else host.decode("utf-8", "replace"),
         coarse=True,
+        inferred=True,
         body_unknown=method in _NO_BODY,
     )
 
@@ -127,3 +134,19 @@ def _headers(agent: bytes | None) -> tuple[tuple[str, str], ...]:
     if not agent or agent == b"-":
         return ()
     return (("user-agent", _unescape(agent).decode("utf-8", "replace")),)
+
+
+COMBINED: Final = Format(
+    "combined",
+    "Apache or nginx access logs (combined)",
+    START,
+    lambda head: _recognises(head, combined=True),
+    read_access_log,
+)
+COMMON: Final = Format(
+    "common",
+    "Apache or nginx access logs (common)",
+    START,
+    lambda head: _recognises(head, combined=False),
+    read_access_log,
+)

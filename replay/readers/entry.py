@@ -1,7 +1,9 @@
-"""What a reader hands over for one line: an event and what only the reader knows of it.
+"""What a reader hands over for one entry: an event and what only the reader knows of it.
 
-A reader is a function `read_x(lines, sink)`: for every line it calls `sink.add` or `sink.skip`,
-exactly once, so that the account adds up. Read next: `ops.py`, the plainest reader.
+A reader is a function `read_x(source, sink)`: for every entry of the file it calls `sink.add` or
+`sink.skip`, exactly once, so that the account adds up. Between a reader and the tape there may be
+other sinks, each of which does one thing to what passes: see `through.py`.
+Read next: `ops.py`, the plainest reader.
 """
 
 from __future__ import annotations
@@ -18,21 +20,34 @@ class Entry(NamedTuple):
     json_body: bytes | None = None
     """A body that was recorded as JSON, encoded; it takes the place of `event.body`."""
     client: str | None = None
-    """Tells clients apart where the event names no user. It never lands in a tape."""
+    """Tells clients apart where the event names no user: an address and a user agent, say, or a
+    connection. It never lands in a tape."""
     coarse: bool = False
-    """The stamp has one-second steps, and users are inferred: split sessions at idle gaps."""
+    """The stamp has one-second steps: requests are spread inside their second."""
     body_unknown: bool = False
     """The request had a body of which nothing was recorded."""
+    inferred: bool = False
+    """`client` is a guess at who it was: a long silence ends a session."""
+    connection: str | None = None
+    """The TCP connection that the request came on, where the format says so."""
 
 
 class Sink(Protocol):
-    """Takes what a reader found, line by line."""
+    """Takes what a reader found, entry by entry.
 
-    def add(self, entry: Entry) -> None:
+    line: where in the file the entry stands: a line, or its number where a format has no lines.
+    """
+
+    @property
+    def needs_whole(self) -> bool:
+        """Every entry must come through `add`: somebody on the way looks at all of the event."""
+
+    def add(self, line: int, entry: Entry) -> None:
         """A usable entry. Raises EventError when it turns out not to be replayable."""
 
     def add_request(
         self,
+        line: int,
         ts_ns: int,
         method: str,
         authority: str,

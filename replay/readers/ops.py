@@ -16,7 +16,9 @@ import orjson
 
 from replay.heads import CONTENT_TYPE_JSON, HeaderCache, has_content_type
 from replay.readers.entry import Entry, Sink
-from replay.readers.source import MAX_LINE, OVERLONG, Lines
+from replay.readers.format import START, Format
+from replay.readers.head import Head
+from replay.readers.source import MAX_LINE, OVERLONG, Source
 from switchboard.event import (
     EARLIEST_NS,
     LATEST_NS,
@@ -35,7 +37,7 @@ _STEPS: Final[dict[int, int]] = {digits: 10 ** (9 - digits) for digits in (3, 6,
 """Nanoseconds of the last digit of a fraction of a second, by how many digits it has."""
 
 
-def read_ops(lines: Lines, sink: Sink) -> None:
+def read_ops(lines: Source, sink: Sink) -> None:
     """Every line becomes a request for the sink, or a skip with its reason."""
     whole = _whole_object(lines)
     if whole is not None:
@@ -51,8 +53,8 @@ def read_ops(lines: Lines, sink: Sink) -> None:
                 sink.skip(number, _why_not_json(line))
                 continue
             try:
-                if not fast.take(value):
-                    sink.add(parse_entry(value))
+                if not fast.take(number, value):
+                    sink.add(number, parse_entry(value))
             except EventError as error:
                 sink.skip(number, error.reason, _gap_ms(value))
 
@@ -66,7 +68,7 @@ class FastOps:
         self._seconds: dict[str, int] = {}
         self._authorities: dict[str, str] = {}
 
-    def take(self, value: Any) -> bool:  # noqa: C901  # flat because it is hot
+    def take(self, line: int, value: Any) -> bool:  # noqa: C901  # flat because it is hot
         """Hand the event to the sink. False, and nothing done, when it needs a closer look.
 
         Raises EventError as the sink does.
@@ -131,6 +133,7 @@ class FastOps:
             if not (_JSON_LINE in lines or has_content_type(lines)):
                 lines += CONTENT_TYPE_JSON
         self._add(
+            line,
             stamp,
             method,
             authority,
@@ -181,7 +184,7 @@ def _are_names(*names: object) -> bool:
 
 def _take_whole(sink: Sink, number: int, value: Any) -> None:
     try:
-        sink.add(parse_entry(value))
+        sink.add(number, parse_entry(value))
     except EventError as error:
         sink.skip(number, error.reason, _gap_ms(value))
 
@@ -225,7 +228,7 @@ def _why_not_json(line: bytes | None) -> str:
     return NOT_JSON if line.strip() else "blank line"
 
 
-def _whole_object(lines: Lines) -> tuple[int, Any] | None:
+def _whole_object(lines: Source) -> tuple[int, Any] | None:
     """The one object that a file holds over several lines, and the line it starts on."""
     head = lines.head()
     start = head.lstrip()
@@ -245,3 +248,17 @@ def _is_json(line: bytes) -> bool:
     except orjson.JSONDecodeError:
         return False
     return True
+
+
+def _recognises(head: Head) -> bool:
+    """A line that is an object; or a pretty-printed one, or one too long to be seen whole."""
+    return bool(head.objects) or (bool(head.lines) and head.lines[0].lstrip().startswith(b"{"))
+
+
+OPS: Final = Format(
+    "ops",
+    "OPS events (NDJSON, one JSON object a line or a file)",
+    START,
+    _recognises,
+    read_ops,
+)

@@ -1,7 +1,7 @@
 """Which format a file is in, decided by what stands in it and never by its name.
 
 Pure: the first block of the file goes in, a format comes out, or what the file is instead.
-Read next: `ops.py` and `access_log.py`; docs/add-a-reader.md says how another format is added.
+Read next: `formats.py`, which lists them; docs/add-a-reader.md says how another is added.
 """
 
 from __future__ import annotations
@@ -9,17 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
-
-from replay.readers.access_log import is_access_line
-
-OPS: Final = "ops"
-ACCESS_LOG: Final = "access_log"
-FORMATS: Final = {
-    OPS: "OPS events (NDJSON, one JSON object a line or a file)",
-    ACCESS_LOG: "Apache or nginx access logs (common or combined)",
-}
-_LINES_TRIED: Final = 50
+from replay.readers.format import Format
+from replay.readers.formats import FORMATS
+from replay.readers.head import Head
 
 # First bytes of what people point a replay at by mistake.
 _KINDS: Final = (
@@ -53,32 +45,24 @@ class Unreadable:
     kind: str
 
 
-def sniff(head: bytes) -> str | Unreadable | None:
-    """The format of a file that starts with `head`; None when there are only blank lines."""
-    kind = next((kind for magic, kind in _KINDS if head.startswith(magic)), None)
-    if kind is None and b"\0" in head:
-        kind = "a tar archive" if head[257:262] == b"ustar" else "binary data"
-    if kind is not None:
-        return Unreadable(kind)
-    lines = [line for line in head.split(b"\n", 4 * _LINES_TRIED) if line.strip()][:_LINES_TRIED]
-    if not lines:
+def sniff(head: Head) -> Format | Unreadable | None:
+    """The format of a file that starts so; None when there are only blank lines."""
+    if head.data and not head.data.strip():
         return None
-    found = next((known for line in lines if (known := _format_of(line))), None)
-    if found is not None:
+    binary = _binary_kind(head.data)
+    asked = (each for each in FORMATS.values() if each.is_binary or binary is None)
+    found = next((each for each in asked if each.recognises(head)), None)
+    if found is not None or not head.lines:
         return found
-    # A pretty-printed object, or an event whose first line is too long to be seen whole.
-    if lines[0].lstrip().startswith(b"{"):
-        return OPS
-    return Unreadable(_text_kind(head, lines[0]))
+    return Unreadable(binary or _text_kind(head.data, head.lines[0]))
 
 
-def _format_of(line: bytes) -> str | None:
-    if line.lstrip().startswith(b"{"):
-        try:
-            return OPS if type(orjson.loads(line)) is dict else None
-        except orjson.JSONDecodeError:
-            return None
-    return ACCESS_LOG if is_access_line(line) else None
+def _binary_kind(data: bytes) -> str | None:
+    """What a file is that is no text; None for a text."""
+    kind = next((kind for magic, kind in _KINDS if data.startswith(magic)), None)
+    if kind is None and b"\0" in data:
+        return "a tar archive" if data[257:262] == b"ustar" else "binary data"
+    return kind
 
 
 def _text_kind(head: bytes, line: bytes) -> str:
@@ -90,4 +74,4 @@ def _text_kind(head: bytes, line: bytes) -> str:
     odd = sum(byte < 9 or 13 < byte < 32 or byte >= 0x7F for byte in sample)
     if odd * 10 > len(sample) * 3:
         return "binary data"
-    return "text that is neither JSON nor an access log"
+    return "text that is in none of the formats"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self, cast
+from typing import Final, Self, cast
 
 import zstandard
 
@@ -94,27 +94,17 @@ def natural_key(name: str) -> list[list[tuple[int, int, str]]]:
     ]
 
 
-class Lines(Protocol):
-    """What a reader reads: batches of lines with the number of the first one.
-
-    A line is None where it was longer than `MAX_LINE` and has been passed over.
-    """
-
-    def batches(self) -> Iterator[tuple[int, list[bytes | None]]]: ...
-
-    def head(self) -> bytes: ...
-
-    def whole(self, limit: int) -> bytes | None: ...
-
-
 class Source:
     """One open file of a trace: decompressed on the way, hashed as it is read.
 
-    `damage` says afterwards why it ended early, if it did, and `damaged_line` where.
+    A reader takes it in one of three ways: `batches` (lines with the number of the first; a line is
+    None where it was longer than `MAX_LINE` and has been passed over), `stream` (bytes), or `whole`
+    and then one of the two. `damage` says afterwards why it ended early, and `damaged_line` where.
     """
 
     def __init__(self, file: TraceFile, on_bytes: Callable[[int], None] | None = None) -> None:
         self.name = file.name
+        self.path = file.path
         self.damage: str | None = None
         self.damaged_line = 0
         self._on_bytes = on_bytes
@@ -187,6 +177,11 @@ class Source:
         elif tail or passing:
             yield first, [None if passing else tail]
 
+    def stream(self) -> Stream:
+        """All of it as bytes, for a format that has no lines."""
+        self.head()
+        return Stream(self._all_blocks())
+
     def _all_blocks(self) -> Iterator[bytes]:
         while self._ahead:
             yield self._ahead.pop(0)
@@ -251,6 +246,23 @@ class Source:
         if self._on_bytes is not None:
             self._on_bytes(len(block))
         return block
+
+
+class Stream:
+    """Blocks of bytes as a file that can only be read forward."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._held = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, b"" at the end; without a size, one block."""
+        data = self._held or next(self._blocks, b"")
+        if 0 <= size < len(data):
+            self._held = data[size:]
+            return data[:size]
+        self._held = b""
+        return data
 
 
 def _grow(tail: bytes, more: bytes, passing: bool) -> tuple[bytes, bool]:

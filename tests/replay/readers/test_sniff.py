@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay.readers.sniff import ACCESS_LOG, FORMATS, OPS, Unreadable, sniff
+from replay.readers.access_log import COMMON
+from replay.readers.format import Format
+from replay.readers.head import Head
+from replay.readers.ops import OPS
+from replay.readers.sniff import Unreadable, sniff
 
 ACCESS = b'::1 - - [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.0" 200 -'
 
@@ -17,8 +21,8 @@ ACCESS = b'::1 - - [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.0" 200 -'
         (b'{\n  "method": "GET"\n}', OPS),
         (b'oops\n{"method": "GET"}\n', OPS),
         (b'{"cut off: ' + b"x" * 1000, OPS),
-        (ACCESS, ACCESS_LOG),
-        (b"# a comment\n" + ACCESS + b"\r\n", ACCESS_LOG),
+        (ACCESS, COMMON),
+        (b"# a comment\n" + ACCESS + b"\r\n", COMMON),
         (b"", None),
         (b"\n \r\n", None),
         (b"\x89PNG\r\n\x1a\n" + b"{}", Unreadable("a PNG image")),
@@ -30,14 +34,14 @@ ACCESS = b'::1 - - [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.0" 200 -'
         (b"name" + bytes(253) + b"ustar" + bytes(20), Unreadable("a tar archive")),
         (b'[{"method": "GET"}]', Unreadable("a JSON array")),
         (b"<!doctype html>", Unreadable("HTML or XML")),
-        (b"Dear diary", Unreadable("text that is neither JSON nor an access log")),
+        (b"Dear diary", Unreadable("text that is in none of the formats")),
     ],
 )
 def test_a_file_is_known_by_its_content(head: bytes, found: object) -> None:
-    assert sniff(head) == found
+    assert sniff(Head(head)) == found
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_have_an_answer(head: bytes) -> None:
-    found = sniff(head)
-    assert found is None or isinstance(found, Unreadable) or found in FORMATS
+    found = sniff(Head(head))
+    assert found is None or isinstance(found, Unreadable | Format)

@@ -1,0 +1,37 @@
+"""Every format that can be read, in the order in which they are asked.
+
+A format that can be told by its first bytes comes before one that is told by what its lines look
+like, and of two that could read the same lines the narrower one comes first.
+Read next: `format.py`, and docs/add-a-reader.md for how another one is added.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Final
+
+from replay.readers.access_log import COMBINED, COMMON
+from replay.readers.format import Format
+from replay.readers.ops import OPS
+
+FORMATS: Final[dict[str, Format]] = {
+    each.name: each
+    for each in (
+        COMBINED,
+        COMMON,
+        OPS,
+    )
+}
+ALIASES: Final = {"access_log": "combined"}
+"""Other names that `--format` takes."""
+
+
+def find_format(name: str) -> Format:
+    """The format of that name. Raises ValueError that names the nearest."""
+    word = name.strip().lower().replace("-", "_")
+    found = FORMATS.get(ALIASES.get(word, word))
+    if found is None:
+        near = get_close_matches(word, FORMATS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FORMATS)}"
+        raise ValueError(f"{name[:80]!a} is not a trace format; {hint}")
+    return found
