@@ -29,4 +29,4 @@ class Leaf(NamedTuple):
 
 
 Visit = Callable[[Leaf], str | None]
-"""What takes the place of a leaf: the very `leaf.text` to leave it as it is, None to take it out."""
+"""What takes the place of a leaf: the very `leaf.text` to leave it so, None to take it out."""
