@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from replay.link import linked_rows, write_links
 from replay.people import Known, People, idle_gaps, number_people, user_names
 from replay.seeds import unit_array
 from replay.tape import COLUMNS, NS_PER_S, TapeWriter, column_file, write_user_names
@@ -71,6 +72,7 @@ def arrange(writer: TapeWriter, leading: Leading, seed: int) -> Arranged:
     del time, coarse, inferred, marks
     people = _write_people(writer, order, gaps)
     del gaps
+    _write_links(writer, order, people.session)
     _write_moved(writer, order)
     for path in writer.path.glob("*.spill"):
         path.unlink()
@@ -145,6 +147,17 @@ def _write_people(writer: TapeWriter, order: U32 | None, gaps: U8) -> People:
     writer.replace("session_user", [people.session_user])
     write_user_names(writer, user_names(people.ref_of_user, known))
     return people
+
+
+def _write_links(writer: TapeWriter, order: U32 | None, session: U32) -> None:
+    rows = linked_rows(writer.path)
+    if not len(rows):
+        return
+    if order is not None:
+        row_of = np.empty_like(order)
+        row_of[order] = np.arange(len(order), dtype=np.uint32)
+        rows = row_of[rows]
+    write_links(writer, rows, session[rows[:, 1]])
 
 
 def _write_moved(writer: TapeWriter, order: U32 | None) -> None:

@@ -1,8 +1,7 @@
 """The sink of the readers: entries in, rows and request bytes out to disk, a batch at a time.
 
-What an entry means in time is decided here: an absolute stamp counts, and a delay counts from the
-entry before, whatever file that was in. Read next: `places.py`, `people.py` and `heads.py`, which
-give a row its numbers; `arrange.py`, which turns what was spilled into columns.
+Read next: `timeline.py`, `places.py`, `people.py` and `heads.py`, which give a row its time and its
+numbers; `arrange.py`, which turns what was spilled into columns.
 """
 
 from __future__ import annotations
@@ -15,12 +14,14 @@ import numpy as np
 from replay.account import Tally
 from replay.arrange import MOVED, SPILLED, Leading
 from replay.heads import CONTENT_TYPE_JSON, has_content_type, request_head
+from replay.link import LinkSpill
 from replay.people import NONE, UserRefs
 from replay.places import Places
 from replay.readers.entry import Entry
 from replay.tape import BLOB, UNKNOWN_WAIT, TapeWriter
+from replay.timeline import Timeline
 from switchboard.credentials import header_lines
-from switchboard.event import LATEST_NS, Event, EventError
+from switchboard.event import EventError
 from switchboard.routes import split_url
 
 _ROW: Final = np.dtype(
@@ -50,27 +51,48 @@ class Rows:
         self.file = ""
         """The name of the file that is being read, for the account."""
         self.places = Places()
+        self.links = LinkSpill()
         self.blob_size = 0
-        self.is_anchored = False
-        """An absolute stamp has been seen."""
         self.leading = Leading(0, 0)
         self._writer = writer
+        self._timeline = Timeline()
         self._people = UserRefs()
         self._rows: list[bytes] = []
+        self._spilled = 0
         self._blob = bytearray()
-        self._now_ns = 0
-
-    def skip(self, line: int, reason: str, gap_ms: float = 0.0) -> None:
-        self.tally.skip(self.file, line, reason)
-        later = self._now_ns + int(gap_ms * 1e6)
-        if later < LATEST_NS:
-            self._now_ns = later
 
     needs_whole = False
 
+    @property
+    def rows(self) -> int:
+        """How many entries were accepted so far: the number that the next row gets."""
+        return self._spilled + len(self._rows)
+
+    @property
+    def is_anchored(self) -> bool:
+        """An absolute stamp has been seen."""
+        return self._timeline.is_anchored
+
+    def skip(self, line: int, reason: str, gap_ms: float = 0.0) -> None:
+        self.tally.skip(self.file, line, reason)
+        if gap_ms:
+            self._timeline.pass_by(gap_ms)
+
+    def note(self, text: str, count: int = 1) -> None:
+        self.tally.note(text, count)
+
+    def add_link(self, from_row: int, to_row: int, answer: str, request: str) -> None:
+        """What stands at `answer` in the answer of one row is at `request` in a later one.
+
+        Rows count from 0 in the order of the trace, as `rows` does.
+        """
+        self.links.add(from_row, to_row, answer, request)
+
     def add(self, line: int, entry: Entry) -> None:
         event, json_body, client, coarse, body_unknown, inferred, _ = entry
-        ts_ns = self._time_of(event)
+        if event.ts_ns is not None and not self._timeline.is_anchored:
+            self._anchor(event.ts_ns)
+        ts_ns = self._timeline.time_of(event.ts_ns, event.delay_ms)
         authority, target = _split(event.url)
         lines = header_lines(event.headers)
         if json_body is not None and not has_content_type(lines):
@@ -92,7 +114,7 @@ class Rows:
             coarse | inferred << 1,
             event.ts_ns is not None,
         )
-        self._now_ns = ts_ns
+        self._timeline.reach(ts_ns)
         self.tally.bodies_unknown += body_unknown
 
     def add_request(
@@ -114,9 +136,9 @@ class Rows:
         absolute: bool = True,
     ) -> None:
         if absolute:
-            if not self.is_anchored:
+            if not self._timeline.is_anchored:
                 self._anchor(ts_ns)
-            self._now_ns = ts_ns
+            self._timeline.now_ns = ts_ns
         host, route, target = self.places.locate(authority, service, method, target)
         head, split = request_head(method, target, lines, len(body))
         if wait_ms is None:
@@ -152,11 +174,13 @@ class Rows:
         for name in MOVED:
             self._writer.append(name, rows[name])
         self.tally.used += len(self._rows)
+        self._spilled += len(self._rows)
         self._rows.clear()
         self._writer.append_bytes(BLOB, self._blob)
         self.blob_size += len(self._blob)
         self._blob.clear()
         self._people.spill(self._writer)
+        self.links.spill(self._writer)
 
     def close(self) -> None:
         """Write out everything, and let the caches go."""
@@ -166,20 +190,8 @@ class Rows:
 
     def _anchor(self, ts_ns: int) -> None:
         """Rows read so far have only delays: the last of them moves to where this stamp is."""
-        self.is_anchored = True
-        self.leading = Leading(self.tally.used + len(self._rows), ts_ns - self._now_ns)
-
-    def _time_of(self, event: Event) -> int:
-        """An absolute time is kept even if the event is skipped later; a delay by `skip`."""
-        if event.ts_ns is not None:
-            if not self.is_anchored:
-                self._anchor(event.ts_ns)
-            self._now_ns = event.ts_ns
-            return event.ts_ns
-        now = self._now_ns + int((event.delay_ms or 0) * 1e6)
-        if now >= LATEST_NS:
-            raise EventError("delays add up past the year 2100")
-        return now
+        self._timeline.anchor(ts_ns)
+        self.leading = Leading(self.rows, self._timeline.lead_ns)
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ import mmap
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from replay.account import Account, account_to_json, parse_account
 from replay.heads import request_head
+from replay.link import LINKS, Link, read_links
 from switchboard.credentials import header_lines, safe_target
 from switchboard.errors import TraceError
 from switchboard.routes import route_template, service_label, service_of
@@ -90,6 +91,7 @@ class TapeInfo:
     account: Account
     seed: int
     anonymiser: str = ANONYMISER
+    links: int = 0
     digest: str = ""
 
 
@@ -172,6 +174,19 @@ class Tape:
     def user_of(self, i: int) -> int:
         """The user index of request i."""
         return int(self.session_user[self.session[i]])
+
+    def links(self) -> Iterator[Link]:
+        """Values that come from a recorded answer, by the row whose request holds them.
+
+        Raises TraceError when the tape is damaged.
+        """
+        path = self.folder / LINKS
+        if not self.info.links:
+            return
+        try:
+            yield from read_links(path)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TraceError(f"the tape is damaged: {path}: build it again") from error
 
 
 def read_info(folder: Path) -> TapeInfo:
@@ -367,6 +382,7 @@ def info_to_json(info: TapeInfo) -> dict[str, Any]:
             "sessions": info.sessions,
             "users": info.users,
             "request_bytes": info.request_bytes,
+            "links": info.links,
         },
         "window": {
             "start": rfc3339(info.start_ns),
@@ -422,6 +438,7 @@ def _parse_info(value: Mapping[str, Any], digest: str) -> TapeInfo:
         account=parse_account(value["account"]),
         seed=int(value["seed"]),
         anonymiser=str(value["anonymiser"]),
+        links=int(counts.get("links", 0)),
         digest=digest,
     )
 

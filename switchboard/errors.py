@@ -8,7 +8,7 @@ Read next: `environment.py` and `guard.py`, which raise most of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -54,6 +54,19 @@ class ScenarioError(EsrError):
 
 class TraceError(EsrError):
     """The trace cannot be read, or there is nothing in it to replay."""
+
+
+class LeakError(EsrError):
+    """What was to be kept may hold data of real people or systems, so it was not.
+
+    findings: how many there are of each kind.
+    """
+
+    exit_code: ClassVar[int] = 97
+
+    def __init__(self, message: str, findings: Mapping[str, int]) -> None:
+        super().__init__(message)
+        self.findings = dict(findings)
 
 
 class RuleError(ScenarioError):

@@ -8,9 +8,14 @@ Read next: `ops.py`, the plainest reader.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from switchboard.event import Event
+
+COARSE: Final = 1
+"""A mark of `add_request`: the stamp has one-second steps."""
+INFERRED: Final = 2
+"""A mark of `add_request`: `client` is a guess at who it was, so a long silence ends a session."""
 
 
 class Entry(NamedTuple):
@@ -59,14 +64,23 @@ class Sink(Protocol):
         body: bytes,
         status: int | None,
         wait_ms: float | None,
+        client: str | None = None,
+        marks: int = 0,
     ) -> None:
         """A usable entry that its reader has taken apart already; raises EventError as `add` does.
 
         target: visible ASCII without a fragment. lines: header lines that are safe to send.
+        client: as in `Entry`. marks: `COARSE` and `INFERRED`, added up.
         """
 
     def skip(self, line: int, reason: str, gap_ms: float = 0.0) -> None:
         """An entry that cannot be used; the reason is short and stable.
 
         gap_ms: its delay, where delays add up, so that the entries after it keep their times.
+        """
+
+    def note(self, text: str, count: int = 1) -> None:
+        """Something a person should know of how entries were read; counted by its text.
+
+        text: short and stable, with nothing of the trace in it. count: 0 says it without a number.
         """

@@ -38,11 +38,16 @@ class Through:
         body: bytes,
         status: int | None,
         wait_ms: float | None,
+        client: str | None = None,
+        marks: int = 0,
     ) -> None:
         self.end.add_request(
             line, ts_ns, method, authority, target, user, session, service, lines, body, status,
-            wait_ms,
+            wait_ms, client, marks,
         )  # fmt: skip
 
     def skip(self, line: int, reason: str, gap_ms: float = 0.0) -> None:
         self.end.skip(line, reason, gap_ms)
+
+    def note(self, text: str, count: int = 1) -> None:
+        self.end.note(text, count)
