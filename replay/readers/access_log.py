@@ -1,67 +1,80 @@
 """Apache and nginx access logs, common and combined.
 
 `host ident user [10/Oct/2000:13:55:36 -0700] "METHOD target PROTO" status bytes` and, in the
-combined layout, `"referer" "user-agent"`; further fields are passed over. Stamps have one-second
-steps, and Apache's mean the start while nginx's mean the end: the lines look the same, so they
-are taken as the start and the account says so. The referer never travels: it may name production
-hosts and people. The client address only tells clients apart and lands nowhere.
-Read next: `docs/add-a-reader.md`.
+combined layout, `"referer" "user-agent"`; what stands behind is looked at only for the client's
+address (`X-Forwarded-For`) and the time taken. Stamps have one-second steps as a rule, and
+Apache's mean the start while nginx's mean the end: the lines look the same, so they are taken as
+the start and the account says so. The referer never travels: it may name production hosts and
+people. Client address and user name only tell users apart and land nowhere.
+Read next: `fast_access_log.py` (most lines go through that), `docs/trace-formats.md`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from replay.readers.entry import Entry, Sink
+from replay.readers.fast_access_log import FastAccessLog
 from replay.readers.format import START, Format
 from replay.readers.head import Head
+from replay.readers.logged import (
+    absolute,
+    build_entry,
+    client_key,
+    first_address,
+    given,
+    milliseconds,
+    parse_seconds,
+    parse_status,
+    split_request,
+)
 from replay.readers.source import OVERLONG, Source
-from switchboard.event import Event, EventError, parse_event, parse_ts
+from replay.readers.stamps import parse_clf, parse_iso
+from switchboard.event import EventError
 
-GARBAGE: Final = "garbage request"
 NOT_A_LINE: Final = "not an access log line"
+CUT: Final = "cut line"
+BLANK: Final = "blank line"
 
+# The stamp is looked for first, since what stands before it may hold anything.
+_STAMP: Final = re.compile(
+    rb" \[(\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d(?:[.,]\d{1,9})? [+-]\d{4}"
+    rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d))\] "
+)
 # Quoted parts may hold \" and \xHH. What a part may hold never overlaps with what ends it, so that
 # no line can make the pattern walk back and forth.
-_QUOTED: Final = rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
-_LINE: Final = re.compile(
-    rb"(\S+) (\S+) ([^\[]+) \[(\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
-    + _QUOTED
-    + rb" (\d{3}|-) (\d+|-)(?: "
-    + _QUOTED
-    + rb" "
-    + _QUOTED
-    + rb")?(?: .*)?"
+_QUOTED: Final = rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
+_REST: Final = re.compile(
+    _QUOTED + rb" (\d{3}|-)(?: (\d+|-))?(?: " + _QUOTED + rb" " + _QUOTED + rb")?(?: (.*))?",
+    re.DOTALL,
 )
-_NON_ASCII: Final = re.compile(rb"[\x80-\xff]")
+_BEGINS: Final = re.compile(rb'\S+ \S+ [^\[]*\[|\d\d/[A-Z][a-z][a-z]/\d{4}:|.*" \d{3} ')
 _ESCAPE: Final = re.compile(rb"\\(x[0-9A-Fa-f]{2}|.)", re.DOTALL)
 _PLAIN_ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"v": b"\v"}
-_PROTOCOL: Final = re.compile(r"HTTP/\d(?:\.\d)?")
-_MONTHS: Final = {
-    name: f"{number:02d}"
-    for number, name in enumerate(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
-    )
-}
-_NO_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_TOOK: Final = re.compile(rb'(?:^| )(?:rt=|request_time=)?"?(\d{1,6}\.\d{3})"?(?= |$)')
+_ADDRESS: Final = re.compile(rb"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:%\w+)?")
+_FORWARDED: Final = re.compile(rb'"([0-9A-Fa-f.:, ]{3,200})"')
+_LOOKED_AT: Final = 1_000
+"""Of what stands behind the user agent, and before the stamp, no more is looked at."""
 
 
-def _recognises(head: Head, *, combined: bool) -> bool:
-    """True when a line of the head is one, and has (or has not) the two parts of combined."""
-    for line in head.lines:
-        found = _LINE.fullmatch(line) if len(line) < 65_536 else None
-        if found is not None:
-            return (found[9] is not None) is combined
-    return False
+class Before(NamedTuple):
+    """What stands before the stamp."""
+
+    virtual_host: str | None
+    address: str | None
+    user: str | None
 
 
 def read_access_log(lines: Source, sink: Sink) -> None:
     """Every line becomes an entry for the sink, or a skip with its reason."""
+    take = None if sink.needs_whole else FastAccessLog(sink).take
     for first, batch in lines.batches():
         for number, line in enumerate(batch, first):
             try:
-                sink.add(number, parse_line(line))
+                if take is None or not take(number, line):
+                    sink.add(number, parse_line(line))
             except EventError as error:
                 sink.skip(number, error.reason)
 
@@ -70,50 +83,104 @@ def parse_line(line: bytes | None) -> Entry:
     """The entry of one line. Raises EventError with a short reason."""
     if line is None:
         raise EventError(OVERLONG)
-    found = _LINE.fullmatch(line.rstrip(b"\r"))
+    found = _take_apart(line.strip(b"\0").rstrip(b"\r"))
     if found is None:
-        raise EventError(NOT_A_LINE if line.strip() else "blank line")
-    host, _, _, stamp, request, status, _, _, agent = found.groups()
-    method, url = _parse_request(request)
-    event = Event(
-        ts_ns=_parse_stamp(stamp.decode("ascii")),
-        delay_ms=None,
-        method=method,
-        url=url,
-        headers=_headers(agent),
-        status=None if status == b"-" or int(status) < 100 else int(status),
+        raise EventError(_why_not(line))
+    return _build(found[0], found[1].decode("ascii"), found[2])
+
+
+def _unwrap(line: bytes) -> bytes:
+    """The line without the quotes that a log shipper put around all of it."""
+    text = line.strip()
+    if len(text) < 2 or text[:1] != b'"' or text[-1:] != b'"':
+        return line
+    inner = text[1:-1]
+    if b'"' not in inner.replace(b'""', b""):
+        return inner.replace(b'""', b'"')
+    if b'"' not in _ESCAPE.sub(b"", inner):
+        return inner.replace(b'\\"', b'"').replace(b"\\\\", b"\\")
+    return inner
+
+
+def _take_apart(line: bytes) -> tuple[bytes, bytes, re.Match[bytes]] | None:
+    """What stands before the stamp, the stamp, and what stands behind; None for any other line."""
+    text = _unwrap(line)
+    stamp = _STAMP.search(text)
+    rest = _REST.fullmatch(text, stamp.end()) if stamp else None
+    if stamp is None or rest is None or b" " not in text[: stamp.start()]:
+        return None
+    return text[: stamp.start()], stamp[1], rest
+
+
+def _build(before: bytes, stamp: str, rest: re.Match[bytes]) -> Entry:
+    request, status, _, _, agent_part, extra = rest.groups()
+    who = _parse_before(before[:_LOOKED_AT])
+    method, target = split_request(unescape(request))
+    ts_ns, coarse = parse_clf(stamp) if stamp[2] == "/" else parse_iso(stamp)
+    agent = given(unescape(agent_part)) if agent_part else None
+    host, scheme = _split_port(who.virtual_host)
+    forwarded = _FORWARDED.match(extra[:_LOOKED_AT]) if extra else None
+    address = first_address(forwarded[1].decode("ascii")) if forwarded else None
+    return build_entry(
+        ts_ns,
+        method,
+        absolute(target, host, scheme),
+        status=parse_status(status.decode("ascii")),
+        wait_ms=_took_ms(extra),
+        headers=(("user-agent", shown(agent)),) if agent else (),
+        client=client_key(address or who.address, agent, who.user),
+        coarse=coarse,
     )
-    return Entry(
-        event,
-        client=None if host == b"-" else host.decode("utf-8", "replace"),
-        coarse=True,
-        inferred=True,
-        body_unknown=method in _NO_BODY,
-    )
 
 
-def _parse_request(quoted: bytes) -> tuple[str, str]:
-    """Method and target of a request line; the target may hold spaces, as broken clients send.
-
-    A request of HTTP/0.9 has no protocol; it and anything else that is no request is garbage.
-    """
-    text = _NON_ASCII.sub(lambda found: b"%%%02X" % found[0][0], _unescape(quoted)).decode("ascii")
-    method, _, rest = text.partition(" ")
-    target, _, protocol = rest.rpartition(" ")
-    if not target or not _PROTOCOL.fullmatch(protocol):
-        raise EventError(GARBAGE)
-    try:
-        # The event's own rules decide what a method and a URL may be.
-        event = parse_event({"delay": 0, "method": method, "url": target.replace(" ", "%20")})
-    except EventError as error:
-        raise EventError(GARBAGE if error.reason == "bad method" else error.reason) from None
-    return event.method, event.url
+def _parse_before(text: bytes) -> Before:
+    """`host ident user`, where a virtual host may stand first and the user may hold spaces."""
+    words = text.split(b" ")
+    host = None
+    if len(words) > 3 and _is_virtual_host(words[0], words[1]):
+        host = words.pop(0).decode("ascii")
+    if len(words) < 2:
+        raise EventError(NOT_A_LINE)
+    named = [word for word in words[2:] if word not in (b"-", b"", b'""')]
+    user = b" ".join(words[2:]).decode("utf-8", "replace") if named else None
+    return Before(host, given(words[0].decode("utf-8", "replace")), user)
 
 
-def _unescape(quoted: bytes) -> bytes:
-    if b"\\" not in quoted:
-        return quoted
-    return _ESCAPE.sub(_plain, quoted)
+def _is_virtual_host(first: bytes, second: bytes) -> bool:
+    """`name:443` or `name`, followed by the address that a line without it begins with."""
+    name, colon, port = first.partition(b":")
+    if not re.fullmatch(rb"[A-Za-z0-9._-]+", name) or (colon and not port.isdigit()):
+        return False
+    return bool(_ADDRESS.fullmatch(second) or (colon and second != b"-"))
+
+
+def _split_port(host: str | None) -> tuple[str | None, str]:
+    """The host, or None for a name that only stands for one, and the scheme its port tells."""
+    scheme = "https" if host is not None and host.endswith(":443") else "http"
+    name = (host or "").partition(":")[0]
+    return (None if name in ("", "-", "_", "default") else host), scheme
+
+
+def _took_ms(extra: bytes | None) -> float | None:
+    """nginx's `$request_time`, which has three digits behind the point wherever it stands."""
+    found = _TOOK.search(extra[:_LOOKED_AT]) if extra else None
+    return milliseconds(parse_seconds(found[1].decode("ascii"))) if found else None
+
+
+def _why_not(line: bytes) -> str:
+    """A reason for a line that fits no layout."""
+    text = line.strip(b"\0 \t\r")
+    if not text:
+        return "NUL bytes" if b"\0" in line else BLANK
+    if text[:1] == b"#":
+        return "comment"
+    return CUT if _BEGINS.match(text[:_LOOKED_AT]) else NOT_A_LINE
+
+
+def unescape(quoted: bytes) -> str:
+    """What a quoted part says; bytes that are no UTF-8 become surrogates (PEP 383)."""
+    data = _ESCAPE.sub(_plain, quoted) if b"\\" in quoted else quoted
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _plain(found: re.Match[bytes]) -> bytes:
@@ -121,19 +188,24 @@ def _plain(found: re.Match[bytes]) -> bytes:
     return bytes([int(text[1:], 16)]) if len(text) == 3 else _PLAIN_ESCAPES.get(text, text)
 
 
-def _parse_stamp(text: str) -> int:
-    """`10/Oct/2000:13:55:36 -0700` as epoch nanoseconds."""
-    month = _MONTHS.get(text[3:6])
-    if month is None:
-        raise EventError("bad ts")
-    zone = f"{text[21:24]}:{text[24:26]}"
-    return parse_ts(f"{text[7:11]}-{month}-{text[0:2]}T{text[12:20]}{zone}")
+def shown(text: str) -> str:
+    """A text without surrogates: what was no UTF-8 becomes a replacement character."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _headers(agent: bytes | None) -> tuple[tuple[str, str], ...]:
-    if not agent or agent == b"-":
-        return ()
-    return (("user-agent", _unescape(agent).decode("utf-8", "replace")),)
+def _recognises(head: Head, *, combined: bool) -> bool:
+    """True when a line of the head is one, and has (or has not) the two parts of combined."""
+    return any(_is_combined(line) is combined for line in head.lines)
+
+
+def _is_combined(line: bytes) -> bool | None:
+    """None when the line is none of the two."""
+    if len(line) > 65_536:
+        return None
+    found = _take_apart(line)
+    return found[2][5] is not None if found else None
 
 
 COMBINED: Final = Format(
