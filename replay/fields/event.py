@@ -1,0 +1,116 @@
+"""A whole event, taken apart, shown text by text, and put together again.
+
+With a visitor that leaves everything as it is, what comes out is what went in. It never raises,
+whatever the event holds. Read next: `leaf.py`, then `target.py`, `headers.py`, `body.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from replay.fields.body import map_body
+from replay.fields.headers import Pairs, clean_line, find_header, map_headers
+from replay.fields.json_body import map_json
+from replay.fields.leaf import Leaf, Visit
+from replay.fields.nested import opened
+from replay.fields.target import map_target
+from replay.readers.entry import Entry
+from switchboard.event import Event
+
+JSON_TYPE = "application/json"
+
+
+def map_entry(entry: Entry, visit: Visit) -> Entry:
+    """The entry with every leaf of its event replaced; the very one if nothing changed."""
+    event = map_event(entry.event, visit, json_body=entry.json_body)
+    if entry.json_body is None:
+        return entry if event is entry.event else entry._replace(event=event)
+    if event.body is entry.json_body and event._replace(body=entry.event.body) == entry.event:
+        return entry
+    return entry._replace(event=event, json_body=event.body)
+
+
+def map_event(event: Event, visit: Visit, *, json_body: bytes | None = None) -> Event:
+    """The event with every leaf replaced by what `visit` says; the very one if nothing changed.
+
+    json_body: stands for the body, as in an Entry; it comes back as the event's `body`.
+    """
+    body = event.body if json_body is None else json_body
+    new_url = map_target(event.url, visit)
+    new_user = map_name(event.user, "user", visit)
+    new_session = map_name(event.session, "session", visit)
+    new_headers = map_headers(event.headers, visit) if event.headers else event.headers
+    new_body = _map_body(body, event.headers, visit, "body", is_json=json_body is not None)
+    if new_body is not body:
+        new_headers = _measured(new_headers, len(body), len(new_body))
+    new = event._replace(
+        url=new_url, user=new_user, session=new_session, headers=new_headers, body=new_body
+    )
+    if event.response_headers or event.response_body:
+        new = _map_answer(new, visit)
+    if event.extra:
+        new = new._replace(extra=_map_extra(event.extra, visit))
+    is_same = all(map(_is, new, event))
+    return event if is_same else new
+
+
+def map_name(name: str | None, what: str, visit: Visit) -> str | None:
+    """A user or a session."""
+    if not name:
+        return name
+    new = visit(Leaf(what, what, name))
+    return name if new == name else clean_line(new or "") or None
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other
+
+
+def _map_answer(event: Event, visit: Visit) -> Event:
+    headers = map_headers(event.response_headers, visit, prefix="answer.header")
+    body = event.response_body
+    if body:
+        new = _map_body(body, event.response_headers, visit, "answer.body")
+        if new is not body:
+            headers = _measured(headers, len(body), len(new))
+            body = new
+    return event._replace(response_headers=headers, response_body=body)
+
+
+def _map_body(
+    body: bytes, headers: Pairs, visit: Visit, prefix: str, *, is_json: bool = False
+) -> bytes:
+    if not body:
+        return body
+    kind = find_header(headers, "content-type") or (JSON_TYPE if is_json else "")
+    coding = find_header(headers, "content-encoding")
+    return map_body(body, kind, visit, prefix=prefix, encoding=coding)
+
+
+def _measured(headers: Pairs, before: int, after: int) -> Pairs:
+    """A length that was true stays true."""
+    if before == after or find_header(headers, "content-length") != str(before):
+        return headers
+    return tuple(
+        (name, str(after)) if name.lower() == "content-length" else (name, value)
+        for name, value in headers
+    )
+
+
+def _map_extra(extra: Mapping[str, Any], visit: Visit) -> Mapping[str, Any]:
+    """What an OPS event holds besides what is known: it is not replayed, but it is exported."""
+    try:
+        text = orjson.dumps(dict(extra)).decode()
+    except (TypeError, ValueError):
+        return {}  # too deep or too odd to be looked into, so it does not travel
+    show = opened(visit)
+    mapped = map_json(text, show, "extra.$")
+    if mapped is None:
+        return extra if show("extra.text", "", text) == text else {}
+    if mapped == text:
+        return extra
+    loaded = orjson.loads(mapped)
+    return loaded if type(loaded) is dict else {}

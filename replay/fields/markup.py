@@ -1,0 +1,91 @@
+"""XML and HTML: the texts between tags and the values of attributes.
+
+It is cut at every `<` and at the `>` after it, no more: a parser would refuse much of what the web
+sends. Whatever cannot be told to be a tag is shown as a text, so nothing hides in broken markup.
+Read next: `body.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape, unescape
+from typing import Final
+
+from replay.fields.places import MAX_LEAVES, Show, step
+
+# The look behind keeps the search from trying again at every letter of a long word.
+_ATTRIBUTE: Final = re.compile(r"(?<![\w:.@-])([\w:.@-]+)(\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s\"'>=]+)")
+_NAME: Final = re.compile(r"/?([A-Za-z_][\w:.-]{0,63})")
+_PLAIN_TAG: Final = re.compile(r"/?[A-Za-z_][\w:.-]{0,63}\s*[\w\s-]{0,64}/?")
+_TELLING: Final = ("name", "id", "property")
+_TOLD: Final = frozenset({"value", "content"})
+
+
+def map_markup(text: str, show: Show, here: str) -> str | None:
+    """The markup with its texts replaced; None when it falls into too many."""
+    if text.count("<") + text.count("=") > MAX_LEAVES:
+        return None
+    pieces = text.split("<")
+    name = ""
+    pieces[0] = _map_text(pieces[0], name, show, here) if pieces[0] else ""
+    for at in range(1, len(pieces)):
+        piece = pieces[at]
+        tag, mark, after = piece.partition(">")
+        if not mark:
+            new = _map_text(piece, name, show, here)
+        else:
+            new_tag = _map_tag(tag, show, here)
+            name = _name_of(tag)
+            new = f"{new_tag}>{_map_text(after, name, show, here + step(name))}"
+        pieces[at] = new
+    return "<".join(pieces)
+
+
+def _name_of(tag: str) -> str:
+    """The element that a text after the tag is in, as far as the tag itself tells."""
+    found = None if tag[:1] == "/" else _NAME.match(tag)
+    return "" if found is None else found[1].rpartition(":")[2]
+
+
+def _map_text(raw: str, name: str, show: Show, path: str) -> str:
+    bare = raw.strip()
+    if not bare:
+        return raw
+    text = unescape(bare) if "&" in bare else bare
+    new = show(path, name, text)
+    return raw if new == text else raw.replace(bare, escape(new or "", quote=False), 1)
+
+
+def _map_tag(tag: str, show: Show, here: str) -> str:
+    if _PLAIN_TAG.fullmatch(tag) is not None:
+        return tag
+    found = _NAME.match(tag)
+    rest = "" if found is None else _ATTRIBUTE.sub("", tag[found.end() :])
+    if found is None or rest.strip(" \t\r\n/?") != "":
+        return _map_text(tag, "", show, f"{here}.tag")  # a comment, a doctype, or no tag at all
+    element = found[1].rpartition(":")[2]
+    head, body = tag[: found.end()], tag[found.end() :]
+    told = _told_by(body)
+
+    def replace(attribute: re.Match[str]) -> str:
+        key, mark, raw = attribute[1], attribute[2], attribute[3]
+        quote = raw[0] if raw[0] in "\"'" else ""
+        text = unescape(raw[1:-1] if quote else raw)
+        if not text:
+            return attribute[0]
+        is_told = told and key.lower() in _TOLD
+        path = f"{here}{step(element)}{step(told) if is_told else ''}{step(key)}"
+        new = show(path, told if is_told else key, text)
+        if new == text:
+            return attribute[0]
+        quote = quote or '"'
+        written = escape(new or "").replace("&#x27;", "&#39;")
+        return f"{key}{mark}{quote}{written}{quote}"
+
+    return head + _ATTRIBUTE.sub(replace, body)
+
+
+def _told_by(body: str) -> str:
+    """What an `<input name=...>` or `<meta name=...>` calls its value."""
+    named = {each[1].lower(): each[3].strip("\"'") for each in _ATTRIBUTE.finditer(body)}
+    return next((unescape(named[key]) for key in _TELLING if named.get(key)), "")
