@@ -1,97 +1,47 @@
-"""Opening the files of a trace: plain, gzip or zstd, streamed as lines that stay bounded.
+"""Opening the files of a trace: plain, gzip, bzip2 or zstd, streamed as lines that stay bounded.
 
-A file is recognised by its first bytes, never by its name. Whatever happens to it halfway (it was
-cut, it is damaged, a line has no end) becomes a reason with a line number, and what stood before
-is still used. Read next: `sniff.py` (which reader a file gets), `ops.py`.
+A file is recognised by its first bytes, never by its name, and UTF-16 becomes UTF-8 on the way.
+Whatever happens to it halfway (it was cut, it is damaged, a line has no end) becomes a reason with
+a line number, and what stood before is still used.
+Read next: `files.py` (which files there are), `sniff.py` (which reader a file gets), `ops.py`.
 """
 
 from __future__ import annotations
 
+import bz2
 import hashlib
-import os
 import re
+import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import IO, Final, Self, cast
 
 import zstandard
 
 from replay.account import SourceFile
+from replay.readers.files import Named as Named
+from replay.readers.files import TraceFile as TraceFile
+from replay.readers.files import find_files as find_files
+from replay.readers.files import identity as identity
+from replay.readers.files import natural_key as natural_key
+from replay.readers.transcode import Utf16, utf16_of
 from switchboard.errors import TraceError
 
 MAX_LINE: Final = 8 * 1024 * 1024
 BLOCK: Final = 256 * 1024
+MAX_SPOOLED: Final = 64 * 1024**3
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 OVERLONG: Final = "line longer than 8 MiB"
 _ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
-# A zstd block can grow 30,000 times: fed in small pieces, one piece stays within memory.
-_ZSTD_PIECE: Final = 2 * 1024
+# The first block's own mark, or that of an empty file: a line of text does not begin so.
+_BZIP2: Final = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
+# Four bytes of zstd can become 128 KiB: fed in small pieces, what comes out at once stays small.
+_ZSTD_PIECE: Final = 256
 _BOM: Final = b"\xef\xbb\xbf"
-_NUMBER: Final = re.compile(r"(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class TraceFile:
-    """A file to read, and the name it goes by in the account: no machine's paths land there."""
-
-    path: Path
-    name: str
-    asked_for: bool = True
-    """It was named itself, and not merely found in a folder."""
-
-
-def find_files(sources: Sequence[Path], *, were_found: bool = False) -> list[TraceFile]:
-    """The files of a trace in the order they are read: as given; inside a folder by name.
-
-    were_found: nobody named the sources; they are what lay in a folder.
-    Numbers in names count as numbers, so `event-9.json` comes before `event-10.json`. Files and
-    folders whose name starts with a dot are left out.
-    """
-    # Not `resolve`: a link is known by its own name.
-    roots = [Path(os.path.abspath(source)) for source in sources]  # noqa: PTH100
-    paths = [path for root in roots for path in _expand(root)]
-    if not paths:
-        named = ", ".join(map(str, sources)) or "nothing"
-        raise TraceError(f"no trace files: {named} holds no file to read")
-    common = Path(os.path.commonpath([path.parent for path in paths]))
-    named_itself = frozenset() if were_found else frozenset(roots)
-    return [
-        TraceFile(path, path.relative_to(common).as_posix(), path in named_itself) for path in paths
-    ]
-
-
-def _expand(source: Path) -> list[Path]:
-    if source.is_dir():
-        found = (Path(at) / name for at, _, names in _walk(source) for name in names)
-        visible = (path for path in found if not path.name.startswith("."))
-        return sorted(visible, key=lambda path: natural_key(path.relative_to(source).as_posix()))
-    if not source.exists():
-        raise TraceError(f"no such trace: {source}")
-    if not source.is_file():
-        raise TraceError(f"{source} is not a file or a folder")
-    return [source]
-
-
-def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    for at, folders, names in os.walk(folder, onerror=_cannot_list):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield at, folders, [name for name in names if (Path(at) / name).is_file()]
-
-
-def _cannot_list(error: OSError) -> None:
-    raise TraceError(f"cannot read {error.filename}: {error.strerror}") from error
-
-
-def natural_key(name: str) -> list[list[tuple[int, int, str]]]:
-    """Sorts path parts in turn, and digits inside a part by their number."""
-    return [
-        [(0, int(bit), bit) if bit.isdecimal() else (1, 0, bit) for bit in _NUMBER.split(part)]
-        for part in name.split("/")
-    ]
 
 
 class Source:
@@ -108,14 +58,14 @@ class Source:
         self.damage: str | None = None
         self.damaged_line = 0
         self._on_bytes = on_bytes
-        self._path = file.path
+        self._trace_file = file
         self._digest = hashlib.sha256()
         self._size = 0
+        self._as_it_lies = False
+        self._is_broken = False
         self._ahead: list[bytes] = []
-        try:
-            self._file = file.path.open("rb", buffering=0)
-        except OSError as error:
-            raise TraceError(f"cannot read {file.path}: {error.strerror}") from error
+        self._spooled: IO[bytes] | None = None
+        self._file = file.open()
         self._blocks = self._open_blocks()
 
     def __enter__(self) -> Self:
@@ -131,6 +81,8 @@ class Source:
 
     def close(self) -> None:
         self._file.close()
+        if self._spooled is not None:
+            self._spooled.close()
 
     def source_file(self) -> SourceFile:
         """Size and hash of the whole file; what no reader asked for is read here."""
@@ -182,19 +134,59 @@ class Source:
         self.head()
         return Stream(self._all_blocks())
 
+    def as_file(self) -> Path:
+        """A file that can be read anywhere in: its own, or a copy that goes when this is closed.
+
+        For a format that starts at the end of a file. What was packed lies there unpacked.
+        """
+        self.head()
+        if self._as_it_lies and self._trace_file.elsewhere is None:
+            return self.path
+        if self._spooled is None:
+            self._spooled = tempfile.NamedTemporaryFile(prefix="esr-")  # noqa: SIM115  # see close
+            self._spool(self._spooled)
+        return Path(self._spooled.name)
+
+    def _spool(self, file: IO[bytes]) -> None:
+        size = 0
+        try:
+            for block in self._all_blocks():
+                size += len(block)
+                if size > MAX_SPOOLED:
+                    raise TraceError(f"{self._trace_file.shown} is longer than 64 GiB")
+                file.write(block)
+            file.flush()
+        except OSError as error:
+            raise TraceError(f"cannot keep a copy of {self.name}: {error.strerror}") from error
+
     def _all_blocks(self) -> Iterator[bytes]:
         while self._ahead:
             yield self._ahead.pop(0)
         yield from self._blocks
 
     def _open_blocks(self) -> Iterator[bytes]:
-        first = self._read()
+        blocks = self._unpacked(self._read())
+        head = next(blocks, b"")
+        encoding = utf16_of(head)
+        blocks = chain([head], blocks)
+        if encoding is None:
+            yield from blocks
+            return
+        self._as_it_lies = False
+        text = Utf16(encoding)
+        yield from _gathered(text.transcode(blocks))
+        if text.is_cut:
+            self._cut("inside a UTF-16 character")
+
+    def _unpacked(self, first: bytes) -> Iterator[bytes]:
         if first.startswith(GZIP_MAGIC):
-            yield from _gathered(self._inflate(first))
-        elif first.startswith(ZSTD_MAGIC) or _ZSTD_SKIPPABLE.match(first):
-            yield from _gathered(self._unzstd(first))
-        else:
-            yield from self._plain(first)
+            return _gathered(self._inflate(first))
+        if first.startswith(ZSTD_MAGIC) or _ZSTD_SKIPPABLE.match(first):
+            return _gathered(self._unzstd(first))
+        if _BZIP2.match(first):
+            return _gathered(self._unbzip2(first))
+        self._as_it_lies = True
+        return self._plain(first)
 
     def _plain(self, block: bytes) -> Iterator[bytes]:
         while block:
@@ -216,10 +208,30 @@ class Source:
                 while not data and not member.eof and (held := member.decompress(b"", BLOCK)):
                     yield held
         except zlib.error:
-            self.damage = "file ends early (damaged gzip)"
+            self._cut("damaged gzip")
             return
         if not member.eof:
-            self.damage = "file ends early (truncated gzip)"
+            self._cut("truncated gzip")
+
+    def _unbzip2(self, data: bytes) -> Iterator[bytes]:
+        """All streams of a bzip2 file, a block's worth at a time: a bomb stays small."""
+        stream = bz2.BZ2Decompressor()
+        try:
+            while data or (data := self._read()):
+                if stream.eof:
+                    if not data.strip(b"\0"):
+                        data = b""
+                        continue
+                    stream = bz2.BZ2Decompressor()
+                yield stream.decompress(data, BLOCK)
+                while not stream.needs_input and not stream.eof:
+                    yield stream.decompress(b"", BLOCK)
+                data = stream.unused_data
+        except OSError:
+            self._cut("damaged bzip2")
+            return
+        if not stream.eof:
+            self._cut("truncated bzip2")
 
     def _unzstd(self, data: bytes) -> Iterator[bytes]:
         frame = zstandard.ZstdDecompressor().decompressobj()
@@ -231,16 +243,27 @@ class Source:
                 yield frame.decompress(piece)
                 data = frame.unused_data + data if frame.eof else data
         except zstandard.ZstdError:
-            self.damage = "file ends early (damaged zstd)"
+            self._cut("damaged zstd")
             return
         if not frame.eof:
-            self.damage = "file ends early (truncated zstd)"
+            self._cut("truncated zstd")
+
+    def _cut(self, why: str) -> None:
+        if self.damage is None:  # the first reason is the one that led to the others
+            self.damage = f"file ends early ({why})"
 
     def _read(self) -> bytes:
+        if self._is_broken:
+            return b""
         try:
             block = self._file.read(BLOCK)
         except OSError as error:
-            raise TraceError(f"cannot read {self._path}: {error.strerror}") from error
+            if self._size and self._trace_file.elsewhere is not None:
+                self._is_broken = True
+                self._cut("the connection broke")
+                return b""
+            why = error.strerror or str(error)
+            raise TraceError(f"cannot read {self._trace_file.shown}: {why}") from error
         self._digest.update(block)
         self._size += len(block)
         if self._on_bytes is not None:
@@ -254,15 +277,33 @@ class Stream:
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks = blocks
         self._held = b""
+        self._at = 0
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, b"" at the end; without a size, one block."""
-        data = self._held or next(self._blocks, b"")
-        if 0 <= size < len(data):
-            self._held = data[size:]
-            return data[:size]
-        self._held = b""
-        return data
+        """`size` bytes, fewer only where the file ends; without a size, what is left of a block."""
+        end = self._at + size
+        if size >= 0 and end <= len(self._held):  # many formats read a few bytes at a time
+            data = self._held[self._at : end]
+            self._at = end
+            return data
+        if size < 0:
+            data = self._held[self._at :] or next(self._blocks, b"")
+            self._held, self._at = b"", 0
+            return data
+        return self._read_on(size)
+
+    def _read_on(self, size: int) -> bytes:
+        pieces: list[bytes] = []
+        while size > 0:
+            if self._at >= len(self._held):
+                self._held, self._at = next(self._blocks, b""), 0
+                if not self._held:
+                    break
+            piece = self._held[self._at : self._at + size]
+            pieces.append(piece)
+            self._at += len(piece)
+            size -= len(piece)
+        return b"".join(pieces)
 
 
 def _grow(tail: bytes, more: bytes, passing: bool) -> tuple[bytes, bool]:
@@ -274,11 +315,18 @@ def _grow(tail: bytes, more: bytes, passing: bool) -> tuple[bytes, bool]:
 
 def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Pieces of any size put together, and cut, to blocks."""
-    held = b""
+    held: list[bytes] = []
+    size = 0
     for piece in pieces:
-        held += piece
-        while len(held) >= BLOCK:
-            yield held[:BLOCK]
-            held = held[BLOCK:]
-    if held:
-        yield held
+        held.append(piece)
+        size += len(piece)
+        if size < BLOCK:
+            continue
+        data = b"".join(held)
+        size %= BLOCK
+        cut = len(data) - size
+        for at in range(0, cut, BLOCK):
+            yield data[at : at + BLOCK]
+        held = [data[cut:]]
+    if size:
+        yield b"".join(held)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
+import io
+import os
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +15,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay.readers.source import BLOCK, MAX_LINE, Source, TraceFile, find_files
+from replay.readers.files import STDIN
+from replay.readers.source import BLOCK, MAX_LINE, Source, TraceFile, find_files, identity
 from switchboard.errors import TraceError
 
 TEXT = b"".join(b"line %d\n" % i for i in range(100_000))
@@ -41,8 +46,33 @@ def read(path: Path) -> tuple[list[bytes | None], str | None, int]:
         lambda data: b"\x50\x2a\x4d\x18\x02\x00\x00\x00hi" + zstd(data),
         lambda data: gzip.compress(data) + b"\0" * 700,
         lambda data: b"\xef\xbb\xbf" + data,
+        bz2.compress,
+        lambda data: bz2.compress(data[:1000]) + bz2.compress(b"") + bz2.compress(data[1000:]),
+        lambda data: bz2.compress(data) + b"\0" * 700,
+        lambda data: b"\xff\xfe" + data.decode().encode("utf-16-le"),
+        lambda data: b"\xfe\xff" + data.decode().encode("utf-16-be"),
+        lambda data: data.decode().encode("utf-16-le"),
+        lambda data: data.decode().encode("utf-16-be"),
+        lambda data: gzip.compress(data.decode().encode("utf-16")),
     ],
-    ids=["plain", "gzip", "zstd", "members", "frames", "skippable", "padded", "BOM"],
+    ids=[
+        "plain",
+        "gzip",
+        "zstd",
+        "members",
+        "frames",
+        "skippable",
+        "padded",
+        "BOM",
+        "bzip2",
+        "streams",
+        "padded bzip2",
+        "UTF-16 LE",
+        "UTF-16 BE",
+        "LE without BOM",
+        "BE without BOM",
+        "gzip of UTF-16",
+    ],
 )
 def test_what_lies_packed_is_read_whatever_its_name(
     tmp_path: Path, pack: Callable[[bytes], bytes]
@@ -57,7 +87,7 @@ def test_what_lies_packed_is_read_whatever_its_name(
 @settings(max_examples=60, deadline=None)
 @given(
     data=st.binary(max_size=200),
-    pack=st.sampled_from([bytes, gzip.compress, zstd]),
+    pack=st.sampled_from([bytes, gzip.compress, zstd, bz2.compress]),
     repeat=st.sampled_from([1, 4_000]),
 )
 def test_any_bytes_come_back_as_lines(
@@ -75,7 +105,7 @@ def test_any_bytes_come_back_as_lines(
     assert damage is None
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zstd], ids=["gzip", "zstd"])
+@pytest.mark.parametrize("pack", [gzip.compress, zstd, bz2.compress], ids=["gzip", "zstd", "bzip2"])
 @pytest.mark.parametrize("damage", ["truncated", "damaged"])
 def test_what_stands_before_the_damage_is_used(
     tmp_path: Path, pack: Callable[[bytes], bytes], damage: str
@@ -92,6 +122,130 @@ def test_what_stands_before_the_damage_is_used(
     assert found is not None
     assert found.startswith("file ends early (")
     assert line == len(lines) + 1
+
+
+@pytest.mark.parametrize("level", range(1, 10))
+def test_a_bzip2_is_told_by_its_mark(tmp_path: Path, level: int) -> None:
+    (tmp_path / "x").write_bytes(bz2.compress(b"a\nb\n", level))
+    assert read(tmp_path / "x") == ([b"a", b"b"], None, 0)
+
+
+def test_a_line_that_begins_like_a_bzip2_is_a_line(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"BZh9 GET /\n")
+    assert read(tmp_path / "x")[0] == [b"BZh9 GET /"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd, bz2.compress], ids=["gzip", "zstd", "bzip2"])
+def test_a_bomb_stays_small(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    (tmp_path / "x").write_bytes(pack(b"\n" * 60_000_000))
+    with Source(TraceFile(tmp_path / "x", "x")) as source:
+        tracemalloc.start()
+        try:
+            size = sum(len(block) for block in iter(source.stream().read, b""))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert size == 60_000_000
+    assert peak < 40_000_000
+
+
+def test_utf_16_that_ends_inside_a_character_was_cut(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes("eins\nzwei".encode("utf-16")[:-1])
+    assert read(tmp_path / "x") == ([b"eins"], "file ends early (inside a UTF-16 character)", 2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes=st.lists(st.integers(0, 3 * BLOCK), max_size=12))
+def test_a_stream_gives_what_it_is_asked_for(sizes: list[int]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x"
+        path.write_bytes(TEXT)
+        with Source(TraceFile(path, "x")) as source:
+            stream, whole = source.stream(), io.BytesIO(TEXT)
+            for size in sizes:
+                assert stream.read(size) == whole.read(size)
+            assert b"".join(iter(stream.read, b"")) == whole.read()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_format_that_needs_a_file_gets_one(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(pack(TEXT))
+    with Source(TraceFile(path, "x")) as source:
+        source.head()
+        copy = source.as_file()
+        assert copy.read_bytes() == TEXT
+        assert source.as_file() == copy
+        assert (copy == path) is (pack is bytes)
+        assert source.source_file().sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert copy.exists() is (pack is bytes)
+
+
+@pytest.fixture
+def piped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """What the process then has for standard input."""
+
+    def pipe(data: bytes) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    return pipe
+
+
+def test_standard_input_is_read_once_and_has_no_size(piped: Callable[[bytes], None]) -> None:
+    piped(gzip.compress(TEXT))
+    (file,) = find_files([STDIN])
+    assert (file.name, file.size(), file.asked_for) == ("standard input", None, True)
+    with Source(file) as source:
+        assert source.as_file().read_bytes() == TEXT
+        assert source.source_file().bytes == len(gzip.compress(TEXT))
+    assert not file.path.exists()
+    assert identity(STDIN) is None
+
+
+def test_standard_input_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"one\ntwo")
+    os.close(writing)
+    with os.fdopen(reading) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with Source(find_files([STDIN])[0]) as source:
+            assert list(source.batches()) == [(1, [b"one"]), (2, [b"two"])]
+
+
+def test_standard_input_beside_a_file(tmp_path: Path, piped: Callable[[bytes], None]) -> None:
+    piped(b"x")
+    (tmp_path / "a.log").write_bytes(b"y")
+    assert [file.name for file in find_files([STDIN, tmp_path / "a.log"])] == [
+        "standard input",
+        "a.log",
+    ]
+    with pytest.raises(TraceError, match="can be read only once"):
+        find_files([STDIN, STDIN])
+
+
+def test_there_must_be_a_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(TraceError, match="there is no standard input"):
+        find_files([STDIN])[0].open()
+
+
+def test_a_terminal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    leader, terminal = os.openpty()
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(TraceError, match="standard input is a terminal"):
+            find_files([STDIN])[0].open()
+    os.close(leader)
+
+
+def test_a_file_is_another_once_it_changes(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"a")
+    before = identity(tmp_path / "x")
+    assert before == identity(tmp_path / "x")
+    (tmp_path / "x").write_bytes(b"ab")
+    assert identity(tmp_path / "x") != before
 
 
 def test_bytes_after_the_end_of_a_gzip_are_noticed(tmp_path: Path) -> None:
