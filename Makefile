@@ -7,6 +7,8 @@ DEMO_SPEED ?= 60x
 DEMO_USERS ?= 3000
 
 PYTEST_ARGS ?=
+# Two processes, each with whole files of tests; `make test SPREAD=` runs them in one.
+SPREAD ?= -n 2 --dist loadfile --no-loadscope-reorder
 BENCH_ARGS ?=
 LOCK_ARGS ?=
 
@@ -28,7 +30,7 @@ demo: ## Install the product, replay a recorded surge at the embedded sandbox fo
 
 test: ## Install with the dev tools, run the whole test suite
 	@tools/make_venv.sh dev
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) -m pytest $(SPREAD) $(PYTEST_ARGS)
 
 leaks: ## Try to reach a pretend production through every door, and count what arrives there
 	@tools/make_venv.sh dev

@@ -138,11 +138,11 @@ def replay(
 ) -> None:
     """Re-fire a scenario's recorded traffic at a sandbox. The scorecard is printed."""
     from hms_esr.commands import replay_command
-    from hms_esr.options import RunOptions
+    from hms_esr.options import Reading, RunOptions
 
     options = RunOptions(
         scenario=scenario, speed=speed, users=users, duration=duration, arrivals=arrivals,
-        loop=loop, seed=seed, target=target, slo=tuple(slo or ()), format=trace_format,
+        loop=loop, seed=seed, target=target, slo=tuple(slo or ()), reading=Reading(format=trace_format),
         workers=workers, connections=connections, timeout=timeout,
         connect_timeout=connect_timeout, command=tuple(sys.argv),
     )  # fmt: skip
@@ -164,11 +164,11 @@ def plan(
 ) -> None:
     """Show what a replay would send, and to whom. Nothing is sent."""
     from hms_esr.commands import plan_command
-    from hms_esr.options import RunOptions
+    from hms_esr.options import Reading, RunOptions
 
     options = RunOptions(
         scenario=scenario, speed=speed, users=users, duration=duration, arrivals=arrivals,
-        loop=loop, seed=seed, target=target, format=trace_format, command=tuple(sys.argv),
+        loop=loop, seed=seed, target=target, reading=Reading(format=trace_format), command=tuple(sys.argv),
     )  # fmt: skip
     _exit(lambda: plan_command(options, json_file=json_file))
 

@@ -1,4 +1,4 @@
-"""What a person asked of a replay, before it means anything: the words of the command line."""
+"""What a person asked, before it means anything: the words of the command line."""
 
 from __future__ import annotations
 
@@ -10,6 +10,37 @@ if TYPE_CHECKING:  # a command line is read before anything heavy is imported
     from scenarios.stub_settings import StubSettings
     from scorecard.halt import HaltWatch
     from stubs.faults.fault import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a trace is to be read and what is to be done to it. `trace_reading.py` says what it means.
+
+    workers: processes that read it.
+    """
+
+    format: str | None = None
+    mapping: str | None = None
+    session_key: str | None = None
+    anonymise: bool = False
+    policy: str | None = None
+    allow_kind: tuple[str, ...] = ()
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Which part of a trace is wanted; nothing said means all of it."""
+
+    start: str | None = None
+    end: str | None = None
+    hosts: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    sample: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +56,7 @@ class RunOptions:
     seed: int | None = None
     target: str | None = None
     slo: tuple[str, ...] = ()
-    format: str | None = None
+    reading: Reading = Reading()
     workers: int = 1
     connections: int | None = None
     timeout: str = "30s"

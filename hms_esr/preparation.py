@@ -86,8 +86,8 @@ def prepare(
         _option("--connect-timeout", options.connect_timeout, parse_window),
         _option("--timeout", options.timeout, parse_window),
     )
-    if options.format is not None:
-        check_format(options.format)
+    if options.reading.format is not None:
+        check_format(options.reading.format)
     scenario = _apply(options, find_scenario(options.scenario, cwd=cwd, env=env))
     pace = _pace(options, scenario)
     # A target that no trace can change is judged before a long log is read.
@@ -104,7 +104,7 @@ def prepare(
         sources,
         home_folder(env, cwd),
         seed=scenario.seed,
-        trace_format=options.format,
+        trace_format=options.reading.format,
         stack=stack,
     )
     services = sorted({route.service for route in tape.info.routes})

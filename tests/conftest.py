@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.leaks.summary import add_tally, say_what_was_proven, tally_to_json
 
 # "fast" is the suite's: the same examples on every machine, and no deadline, for a slow machine is
 # no fault of the code. Look further with HYPOTHESIS_PROFILE=deep.
@@ -20,3 +23,21 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("ESR_"):
             monkeypatch.delenv(name)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process beside others hands over what its leak tests counted."""
+    handed_over = getattr(session.config, "workeroutput", None)
+    if handed_over is not None:
+        handed_over["leaks"] = tally_to_json()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of several processes has ended; a crashed one counted nothing that could be had."""
+    add_tally(getattr(node, "workeroutput", {}).get("leaks", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """One line that says what the leak suite proved."""
+    say_what_was_proven(terminalreporter, config)

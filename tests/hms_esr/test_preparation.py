@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hms_esr.options import Reading
 from hms_esr.preparation import Preparation
 from switchboard.errors import EsrError, GuardError, TraceError
 
@@ -63,7 +64,7 @@ BAD_OPTIONS = {
     "loop of many digits": ({"loop": "9" * 5000}, "--loop: "),
     "endless loop": ({"loop": "forever"}, "duration"),
     "slo": ({"slo": ("p96_ms=1",)}, "--slo: "),
-    "format": ({"format": "har"}, "--format: 'har' is not a trace format; there are ops and"),
+    "format": ({"reading": Reading(format="hat")}, "--format: 'hat' is not a trace format"),
     "timeout": ({"timeout": "0s"}, "--timeout: "),
     "connect timeout": ({"connect_timeout": "x"}, "--connect-timeout: "),
     "empty target": ({"target": " "}, "--target: "),

@@ -1,13 +1,12 @@
-"""The runner in its namespace, for all tests of the leak suite, and the line at the end."""
+"""The runner in its namespace, for all tests of the leak suite."""
 
 from __future__ import annotations
 
-import importlib.metadata
+import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -52,6 +51,13 @@ def runner() -> Iterator[Runner]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _faults_ahead(request: pytest.FixtureRequest) -> None:
+    """Where one process runs all tests, faults are tried beside the rest from the start."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        request.getfixturevalue("fault_results")
+
+
+@pytest.fixture(scope="session")
 def fault_results(
     request: pytest.FixtureRequest, runner: Runner, is_guarded: bool
 ) -> Iterator[FaultResults]:
@@ -80,37 +86,3 @@ def fault_results(
                 waiting.cancel()
             pool.shutdown(wait=True)
             beside.close()
-
-
-def versions() -> str:
-    """Which mitmproxy the interceptor was tried on."""
-    try:
-        return importlib.metadata.version("mitmproxy")
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """One line that says what was proven, or loudly that nothing was."""
-    say = terminalreporter.write_line
-    if TALLY.impossible is not None:
-        say(f"LEAK SUITE NOT RUN, nothing is proven: {TALLY.impossible}", red=True, bold=True)
-        return
-    for door, why in sorted(TALLY.missing.items()):
-        say(f"leak suite: the {door} door was NOT tried: {why.strip()[:200]}", red=True)
-    if not TALLY.runs:
-        return
-    head = f"leak suite: {len(TALLY.cases)} cases through {len(TALLY.doors)} doors"
-    if config.getoption("--without-guard", default=False):
-        say(
-            f"{head} WITHOUT THE GUARD, mitmproxy {versions()}: {len(TALLY.leaked)} of "
-            f"{TALLY.runs} runs reached production ({TALLY.connections} connections, "
-            f"{TALLY.packets} packets)"
-        )
-        return
-    say(
-        f"{head} ({TALLY.runs} runs, {TALLY.faults} injected faults), mitmproxy {versions()}, "
-        f"connections at production: {TALLY.connections}, packets: {TALLY.packets}"
-    )
-    if TALLY.unguarded:
-        say(f"leak suite: {TALLY.unguarded} runs without the guard, and each reached production")

@@ -1,4 +1,4 @@
-"""One certificate authority for all tests, and which mitmproxy they ran on."""
+"""One certificate authority for all tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ with warnings.catch_warnings():
     # mitmproxy calls its parser by old names while it is imported.
     warnings.simplefilter("ignore", DeprecationWarning)
     from proxy.interceptor.ca import prepare_ca
-    from proxy.interceptor.master import VERSION
 
 HERE = Path(__file__).parent
 
@@ -28,7 +27,3 @@ def ca_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("interceptor-ca")
     prepare_ca(folder)
     return folder
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    terminalreporter.write_line(f"the interceptor was tested on mitmproxy {VERSION}")
