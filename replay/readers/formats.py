@@ -13,12 +13,14 @@ from typing import Final
 from replay.readers.access_log import COMBINED, COMMON
 from replay.readers.format import Format
 from replay.readers.gor import GOR
+from replay.readers.har import HAR
 from replay.readers.ops import OPS
 
 FORMATS: Final[dict[str, Format]] = {
     each.name: each
     for each in (
         GOR,
+        HAR,
         COMBINED,
         COMMON,
         OPS,
