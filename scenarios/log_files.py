@@ -1,7 +1,8 @@
 """From a scenario's `log_path` to the files to be read: a file, a folder, a glob, or the lake.
 
 Floor 2. `/lake/...` always lies under the lake folder (`$ESR_LAKE`, by default the bundled one)
-and cannot leave it by `..`. What cannot be found is a TraceError that says where it was looked for.
+and cannot leave it by `..`. An address (`s3://...`) means what lies there, and `-` is standard
+input. What cannot be found is a TraceError that says where it was looked for.
 Read next: `lake/README.md` for the bundled lake; the readers themselves are in `replay/readers/`.
 """
 
@@ -15,11 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from replay.readers.source import natural_key
+from replay.readers.files import STDIN, Named, natural_key
+from replay.readers.remote import MAX_FILES, find_remote, is_address, parse_address
 from switchboard.errors import TraceError
 
 LAKE_PREFIX: Final = "/lake"
-MAX_FILES: Final = 100_000
+STANDARD_INPUT: Final = "-"
 
 # fmt: off
 NOT_DATA_SUFFIXES: Final = frozenset({
@@ -44,22 +46,25 @@ def lake_folder(env: Mapping[str, str], cwd: Path) -> Path:
 
 def resolve_log_path(
     log_path: str, *, scenario_dir: Path | None, lake: Path, cwd: Path | None = None
-) -> tuple[Path, ...]:
+) -> tuple[Named, ...]:
     """The files to be read, in natural order (`part-9` before `part-10`); never empty.
 
     scenario_dir: the folder of the scenario's file, where a relative path is looked for second.
     cwd: where it is looked for first (the process's own by default).
-    Raises TraceError when nothing is there, or when it is no local path.
+    Raises TraceError when nothing is there, or when an address cannot be read.
     """
     if not log_path.strip() or "\0" in log_path:
         raise TraceError("the log path is empty or not a path; name a file, a folder or a glob")
-    if "://" in log_path:
-        raise TraceError(_remote(log_path))
+    if log_path == STANDARD_INPUT:
+        return (STDIN,)
+    if is_address(log_path):
+        found = find_remote(parse_address(log_path), is_data)
+        return tuple(sorted(found, key=lambda remote: natural_key(remote.address)))
     places = _places(log_path, scenario_dir, lake, cwd or Path())
     for root, name in places:
-        found = _files_at(root, name)
-        if found is not None:
-            return found
+        files = _files_at(root, name)
+        if files is not None:
+            return files
     looked = " or ".join(dict.fromkeys(str(root / name) for root, name in places))
     hint = "; $ESR_LAKE names another lake" if is_lake_path(log_path) else ""
     raise TraceError(f"there is no log at {looked}{hint}")
@@ -138,10 +143,3 @@ def _some(files: Iterable[Path], otherwise: str) -> tuple[Path, ...]:
     if len(found) > MAX_FILES:
         raise TraceError(f"more than {MAX_FILES:,} files lie there; name fewer with a glob")
     return tuple(sorted(found, key=lambda file: natural_key(file.as_posix())))
-
-
-def _remote(log_path: str) -> str:
-    scheme = log_path.partition("://")[0][:20]
-    if scheme.lower() == "file":
-        return "file:// is not needed; write the path itself"
-    return f"reading a log from {scheme}:// is not there yet; copy it here and name the copy"

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from replay.readers.files import STDIN
+from replay.readers.remote import Remote
 from scenarios.log_files import bundled_lake, is_data, lake_folder, resolve_log_path
 from switchboard.errors import TraceError
 
@@ -32,7 +35,7 @@ def resolve(place: Path, log_path: str) -> list[str]:
     found = resolve_log_path(
         log_path, scenario_dir=place / "beside", lake=place / "lake", cwd=place / "here"
     )
-    return [path.relative_to(place).as_posix() for path in found]
+    return [path.relative_to(place).as_posix() for path in found if isinstance(path, Path)]
 
 
 @pytest.mark.parametrize(
@@ -79,8 +82,8 @@ def test_an_absolute_path_is_taken_as_it_is(place: Path) -> None:
         ("*.md", "the pattern {place}/here/*.md matches no log file"),
         ("", "the log path is empty"),
         ("a\0b", "the log path is empty or not a path"),
-        ("s3://bucket/key", "reading a log from s3:// is not there yet"),
-        ("https://x/y", "reading a log from https:// is not there yet"),
+        ("ftp://bucket/key", "a log cannot be read from ftp://; it is read from http://, https://"),
+        ("https:///y", "its host or bucket is missing"),
         ("file:///tmp/x", "file:// is not needed; write the path itself"),
         ("x" * 5_000, "cannot be read: File name too long"),
     ],
@@ -89,6 +92,34 @@ def test_what_cannot_be_found_is_a_trace_error(place: Path, log_path: str, messa
     with pytest.raises(TraceError) as caught:
         resolve(place, log_path)
     assert message.format(place=place) in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["https://host.example/day.log?sig=x", "s3://bucket/key.gz"])
+def test_an_address_is_what_lies_there(tmp_path: Path, address: str) -> None:
+    assert resolve_log_path(address, scenario_dir=None, lake=tmp_path, cwd=tmp_path) == (
+        Remote(address),
+    )
+
+
+def test_a_folder_of_a_store_is_read_in_the_order_people_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["9.log", "README.md", "10.log", "_SUCCESS"]
+
+    def find(remote: Remote, is_data: Callable[[str], bool]) -> list[Remote]:
+        return [Remote(f"{remote.address}{name}") for name in reversed(names) if is_data(name)]
+
+    monkeypatch.setattr("scenarios.log_files.find_remote", find)
+    found = resolve_log_path("gs://logs/day/", scenario_dir=None, lake=tmp_path, cwd=tmp_path)
+    assert found == (Remote("gs://logs/day/9.log"), Remote("gs://logs/day/10.log"))
+
+
+def test_a_dash_is_standard_input(tmp_path: Path) -> None:
+    (tmp_path / "-").write_text("{}")
+    assert resolve_log_path("-", scenario_dir=None, lake=tmp_path, cwd=tmp_path) == (STDIN,)
+    assert resolve_log_path("./-", scenario_dir=None, lake=tmp_path, cwd=tmp_path) == (
+        tmp_path / "-",
+    )
 
 
 def test_a_pipe_is_refused(tmp_path: Path) -> None:
@@ -106,7 +137,9 @@ def test_the_lake_is_the_bundled_one_unless_named(tmp_path: Path) -> None:
 
 def test_the_bundled_surge_is_seven_files() -> None:
     found = resolve_log_path("/lake/raw/events/2020/03/15/", scenario_dir=None, lake=bundled_lake())
-    assert [path.name for path in found] == [f"ops-140{minute}.ndjson.gz" for minute in range(7)]
+    assert [path.name for path in found if isinstance(path, Path)] == [
+        f"ops-140{minute}.ndjson.gz" for minute in range(7)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +171,10 @@ def escapes(place: Path, log_path: str) -> bool:
         found = resolve_log_path(log_path, scenario_dir=None, lake=place / "lake", cwd=place)
     except TraceError:
         return False
-    return any(not path.resolve().is_relative_to(place / "lake") for path in found)
+    return any(
+        not isinstance(path, Path) or not path.resolve().is_relative_to(place / "lake")
+        for path in found
+    )
 
 
 @given(parts=st.lists(PARTS, max_size=8))
