@@ -19,6 +19,11 @@ from replay.readers.fast_access_log import FastAccessLog
 from replay.readers.format import START, Format
 from replay.readers.head import Head
 from replay.readers.logged import (
+    BLANK,
+    CUT,
+    ESCAPE,
+    PADDING,
+    QUOTED,
     absolute,
     build_entry,
     client_key,
@@ -27,31 +32,27 @@ from replay.readers.logged import (
     milliseconds,
     parse_seconds,
     parse_status,
+    shown,
     split_request,
+    unescape,
+    without_default_port,
 )
 from replay.readers.source import OVERLONG, Source
 from replay.readers.stamps import parse_clf, parse_iso
 from switchboard.event import EventError
 
 NOT_A_LINE: Final = "not an access log line"
-CUT: Final = "cut line"
-BLANK: Final = "blank line"
 
 # The stamp is looked for first, since what stands before it may hold anything.
 _STAMP: Final = re.compile(
     rb" \[(\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d(?:[.,]\d{1,9})? [+-]\d{4}"
     rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d))\] "
 )
-# Quoted parts may hold \" and \xHH. What a part may hold never overlaps with what ends it, so that
-# no line can make the pattern walk back and forth.
-_QUOTED: Final = rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _REST: Final = re.compile(
-    _QUOTED + rb" (\d{3}|-)(?: (\d+|-))?(?: " + _QUOTED + rb" " + _QUOTED + rb")?(?: (.*))?",
+    QUOTED + rb" (\d{3}|-)(?: (\d+|-))?(?: " + QUOTED + rb" " + QUOTED + rb")?(?: (.*))?",
     re.DOTALL,
 )
 _BEGINS: Final = re.compile(rb'\S+ \S+ [^\[]*\[|\d\d/[A-Z][a-z][a-z]/\d{4}:|.*" \d{3} ')
-_ESCAPE: Final = re.compile(rb"\\(x[0-9A-Fa-f]{2}|.)", re.DOTALL)
-_PLAIN_ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"v": b"\v"}
 _TOOK: Final = re.compile(rb'(?:^| )(?:rt=|request_time=)?"?(\d{1,6}\.\d{3})"?(?= |$)')
 _ADDRESS: Final = re.compile(rb"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:%\w+)?")
 _FORWARDED: Final = re.compile(rb'"([0-9A-Fa-f.:, ]{3,200})"')
@@ -83,7 +84,7 @@ def parse_line(line: bytes | None) -> Entry:
     """The entry of one line. Raises EventError with a short reason."""
     if line is None:
         raise EventError(OVERLONG)
-    found = _take_apart(line.strip(b"\0").rstrip(b"\r"))
+    found = _take_apart(line.strip(PADDING))
     if found is None:
         raise EventError(_why_not(line))
     return _build(found[0], found[1].decode("ascii"), found[2])
@@ -97,7 +98,7 @@ def _unwrap(line: bytes) -> bytes:
     inner = text[1:-1]
     if b'"' not in inner.replace(b'""', b""):
         return inner.replace(b'""', b'"')
-    if b'"' not in _ESCAPE.sub(b"", inner):
+    if b'"' not in ESCAPE.sub(b"", inner):
         return inner.replace(b'\\"', b'"').replace(b"\\\\", b"\\")
     return inner
 
@@ -155,10 +156,11 @@ def _is_virtual_host(first: bytes, second: bytes) -> bool:
 
 
 def _split_port(host: str | None) -> tuple[str | None, str]:
-    """The host, or None for a name that only stands for one, and the scheme its port tells."""
-    scheme = "https" if host is not None and host.endswith(":443") else "http"
-    name = (host or "").partition(":")[0]
-    return (None if name in ("", "-", "_", "default") else host), scheme
+    """The host without a port that its scheme implies, and the scheme that its port tells."""
+    if host is None:
+        return None, "http"
+    scheme = "https" if host.endswith(":443") else "http"
+    return without_default_port(host, scheme), scheme
 
 
 def _took_ms(extra: bytes | None) -> float | None:
@@ -175,24 +177,6 @@ def _why_not(line: bytes) -> str:
     if text[:1] == b"#":
         return "comment"
     return CUT if _BEGINS.match(text[:_LOOKED_AT]) else NOT_A_LINE
-
-
-def unescape(quoted: bytes) -> str:
-    """What a quoted part says; bytes that are no UTF-8 become surrogates (PEP 383)."""
-    data = _ESCAPE.sub(_plain, quoted) if b"\\" in quoted else quoted
-    return data.decode("utf-8", "surrogateescape")
-
-
-def _plain(found: re.Match[bytes]) -> bytes:
-    text = found[1]
-    return bytes([int(text[1:], 16)]) if len(text) == 3 else _PLAIN_ESCAPES.get(text, text)
-
-
-def shown(text: str) -> str:
-    """A text without surrogates: what was no UTF-8 becomes a replacement character."""
-    if text.isascii():
-        return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _recognises(head: Head, *, combined: bool) -> bool:

@@ -11,9 +11,13 @@ from difflib import get_close_matches
 from typing import Final
 
 from replay.readers.access_log import COMBINED, COMMON
+from replay.readers.alb import ALB
+from replay.readers.envoy import ENVOY
+from replay.readers.envoy_json import ENVOY_JSON
 from replay.readers.format import Format
 from replay.readers.gor import GOR
 from replay.readers.har import HAR
+from replay.readers.nginx_json import NGINX_JSON
 from replay.readers.ops import OPS
 
 FORMATS: Final[dict[str, Format]] = {
@@ -21,8 +25,12 @@ FORMATS: Final[dict[str, Format]] = {
     for each in (
         GOR,
         HAR,
+        ALB,
+        ENVOY,
         COMBINED,
         COMMON,
+        ENVOY_JSON,
+        NGINX_JSON,
         OPS,
     )
 }

@@ -6,6 +6,7 @@ Pure. Read next: `formats.py`, which asks the formats in turn.
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -23,9 +24,13 @@ class Head:
 
     @cached_property
     def lines(self) -> list[bytes]:
-        """The first lines that are not blank, without their ends; the last may be cut."""
-        lines = (line.rstrip(b"\r") for line in self.data.split(b"\n", 4 * LINES_TRIED))
-        return [line for line in lines if line.strip()][:LINES_TRIED]
+        """The first lines that are not blank, without their ends; the last may be cut.
+
+        Comments (`#`) are left out, and so are the NULs that a crash leaves around a line.
+        """
+        lines = (line.strip(b"\0\r") for line in self.data.split(b"\n"))
+        telling = (line for line in lines if line.strip() and not line.startswith(b"#"))
+        return list(islice(telling, LINES_TRIED))
 
     @cached_property
     def objects(self) -> list[dict[str, Any]]:

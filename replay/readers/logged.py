@@ -8,22 +8,52 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
-from replay.readers.entry import Entry
+from replay.readers.entry import Entry, Sink
+from replay.readers.source import OVERLONG, Source
 from switchboard.event import MAX_MS, NS_PER_S, EventError, parse_event
 
 GARBAGE: Final = "garbage request"
+CUT: Final = "cut line"
+BLANK: Final = "blank line"
+PADDING: Final = b"\0\r"
+"""What may stand around a line and is no part of it: hosts that crash leave runs of NULs."""
 HAS_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 """Methods whose body a log that holds none has lost."""
 
+# Quoted parts may hold \" and \xHH. What a part may hold never overlaps with what ends it, so that
+# no line can make the pattern walk back and forth.
+QUOTED: Final = rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
+ESCAPE: Final = re.compile(rb"\\(x[0-9A-Fa-f]{2}|.)", re.DOTALL)
+_PLAIN_ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"v": b"\v"}
+# A quote that nothing closes goes on to the end of the line.
+_FIELD: Final = re.compile(rb'"((?:[^"\\]++|\\.)*+)(?:"|\\?\Z)|([^\s"]\S*)', re.DOTALL)
 _PROTOCOL: Final = re.compile(r"(?:HTTP|http)/\d(?:\.\d)?")
 _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
 _SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,12})?", re.ASCII)
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
+_NO_HOSTS: Final = frozenset({"_", "-", ".", "default"})
+"""What servers call the host that takes all other names."""
 _MISSING: Final = frozenset({"", "-"})
 _SAFE: Final = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~"
+
+
+def read_lines(lines: Source, sink: Sink, parse_line: Callable[[bytes], Entry]) -> None:
+    """Every line of a file becomes an entry for the sink, or a skip with its reason.
+
+    parse_line: raises EventError. It is never given the NULs that a crash left around a line.
+    """
+    for first, batch in lines.batches():
+        for number, line in enumerate(batch, first):
+            try:
+                if line is None:
+                    raise EventError(OVERLONG)
+                sink.add(number, parse_line(line.strip(PADDING)))
+            except EventError as error:
+                sink.skip(number, error.reason)
 
 
 def given(text: str | None) -> str | None:
@@ -58,7 +88,7 @@ def encoded(target: str) -> str:
 
 def absolute(target: str, host: str | None, scheme: str = "http") -> str:
     """The target with its host, where it is a path and the host is one; else as it is."""
-    if host is None or target[:1] != "/" or not _AUTHORITY.fullmatch(host):
+    if host is None or target[:1] != "/" or host in _NO_HOSTS or not _AUTHORITY.fullmatch(host):
         return target
     return f"{scheme}://{without_default_port(host, scheme)}{target}"
 
@@ -109,6 +139,29 @@ def start_of(end_ns: int, seconds: float | None, *, coarse: bool) -> int:
     if not coarse:
         return end_ns - took_ns
     return (end_ns - took_ns + NS_PER_S // 2) // NS_PER_S * NS_PER_S
+
+
+def split_fields(line: bytes) -> list[tuple[bytes, bool]]:
+    """The fields of a line that spaces part, and whether each was in quotes, which are gone."""
+    return [(f[1] or f[2] or b"", f[2] is None) for f in _FIELD.finditer(line)]
+
+
+def unescape(quoted: bytes) -> str:
+    """What a quoted part says; bytes that are no UTF-8 become surrogates (PEP 383)."""
+    data = ESCAPE.sub(_plain, quoted) if b"\\" in quoted else quoted
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _plain(found: re.Match[bytes]) -> bytes:
+    text = found[1]
+    return bytes([int(text[1:], 16)]) if len(text) == 3 else _PLAIN_ESCAPES.get(text, text)
+
+
+def shown(text: str) -> str:
+    """A text without surrogates: what was no UTF-8 becomes a replacement character."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def build_entry(

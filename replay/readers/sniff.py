@@ -6,13 +6,17 @@ Read next: `formats.py`, which lists them; docs/add-a-reader.md says how another
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
 from replay.readers.format import Format
 from replay.readers.formats import FORMATS
 from replay.readers.head import Head
+from replay.readers.ops import OPS
 
+MAPPING_WANTED: Final = ": say which column is what with --mapping FILE"
 # First bytes of what people point a replay at by mistake.
 _KINDS: Final = (
     (b"\x89PNG\r\n", "a PNG image"),
@@ -21,7 +25,7 @@ _KINDS: Final = (
     (b"%PDF-", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x7fELF", "a program (ELF)"),
-    (b"PAR1", "a Parquet file"),
+    (b"PAR1", f"a Parquet file{MAPPING_WANTED}"),
     (b"Obj\x01", "an Avro file"),
     (b"ORC", "an ORC file"),
     (b"SQLite format 3", "an SQLite database"),
@@ -37,6 +41,10 @@ _KINDS: Final = (
     (b"\xfe\xff", "UTF-16 text"),
 )
 
+_W3C: Final = re.compile(rb"#(?:Version|Software|Fields|Date|Start-Date): ")
+_FEW: Final = 10
+_TABLE_LINES: Final = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -46,32 +54,78 @@ class Unreadable:
 
 
 def sniff(head: Head) -> Format | Unreadable | None:
-    """The format of a file that starts so; None when there are only blank lines."""
+    """The format of a file that starts so; None when there are only blank lines.
+
+    Where several formats know some of it, most of the lines decide: the others are skipped.
+    """
     if head.data and not head.data.strip():
         return None
     binary = _binary_kind(head.data)
     asked = (each for each in FORMATS.values() if each.is_binary or binary is None)
-    found = next((each for each in asked if each.recognises(head)), None)
-    if found is not None or not head.lines:
-        return found
-    return Unreadable(binary or _text_kind(head.data, head.lines[0]))
+    found = [each for each in asked if each.recognises(head)]
+    if found:
+        return _choose(head, found)
+    if not head.data:
+        return None
+    return Unreadable(binary or _text_kind(head))
+
+
+def _choose(head: Head, found: list[Format]) -> Format:
+    """The format of most lines; but one that is told by more than a line is taken as it is."""
+    first = found[0]
+    if len(found) == 1 or first.is_binary:
+        return first
+    owners = Counter(_owner(Head(line, is_all=True), found) for line in head.lines)
+    if not owners[first.name]:
+        return first
+    return max(found, key=lambda each: owners[each.name])  # of equals, the one that is asked first
+
+
+def _owner(line: Head, found: list[Format]) -> str:
+    """Whose line it is; "" when it is nobody's, and when it is just any JSON object."""
+    owner = next((each.name for each in found if each.recognises(line)), "")
+    if owner == OPS.name and not any("url" in value for value in line.objects):
+        return ""
+    return owner
 
 
 def _binary_kind(data: bytes) -> str | None:
-    """What a file is that is no text; None for a text."""
+    """What a file is that is no text; None for a text.
+
+    A text may hold NULs: hosts that crash leave runs of them between its lines, and an attack may
+    send one. Where they are in more than a few lines it is none.
+    """
     kind = next((kind for magic, kind in _KINDS if data.startswith(magic)), None)
-    if kind is None and b"\0" in data:
-        return "a tar archive" if data[257:262] == b"ustar" else "binary data"
-    return kind
+    if kind is not None or b"\0" not in data:
+        return kind
+    if data[257:262] == b"ustar":
+        return "a tar archive"
+    lines = [line.strip(b"\0\r") for line in data.split(b"\n")]
+    inside = sum(b"\0" in line for line in lines)
+    if not any(lines):
+        return "nothing but NUL bytes"
+    return "binary data" if inside * _FEW > len(lines) else None
 
 
-def _text_kind(head: bytes, line: bytes) -> str:
-    if line.lstrip().startswith(b"["):
+def _text_kind(head: Head) -> str:
+    start = head.data.lstrip()
+    if _W3C.match(start):
+        return "a W3C extended log, as IIS and CloudFront write it, which is not readable yet"
+    if start.startswith(b"["):
         return "a JSON array"
-    if line.lstrip().startswith(b"<"):
+    if start.startswith(b"<"):
         return "HTML or XML"
-    sample = head[:4096]
+    sample = head.data[:4096]
     odd = sum(byte < 9 or 13 < byte < 32 or byte >= 0x7F for byte in sample)
     if odd * 10 > len(sample) * 3:
         return "binary data"
+    if _is_table(head.lines):
+        return f"a table (CSV){MAPPING_WANTED}"
     return "text that is in none of the formats"
+
+
+def _is_table(lines: list[bytes]) -> bool:
+    """Two lines or more that all have the same number, two or more, of what parts columns."""
+    first = lines[:_TABLE_LINES]
+    counts = (({line.count(mark) for line in first}) for mark in (b",", b";", b"\t", b"|"))
+    return len(first) > 1 and any(len(each) == 1 and min(each) > 1 for each in counts)

@@ -275,7 +275,7 @@ def outcome(lines: list[bytes], *, fast: bool) -> tuple[Any, ...]:
         except EventError as error:
             rows.skip(number, error.reason)
     rows.close()
-    places = (rows.places.hosts(), rows.places.routes(), rows.leading)
+    places = (rows.places.hosts(), rows.places.routes())
     return writer.written, rows.tally.skipped, rows.tally.bodies_unknown, places
 
 

@@ -1,0 +1,133 @@
+"""Lines of JSON as logs write them, which is not always JSON: decoded, and mended where they must.
+
+Pure but for `read_objects`. nginx without `escape=json` writes `\\xHH` into texts, leaves a number
+out that there is none of (`"took": ,` or `"took": -`), and with it leaves bytes that are no UTF-8
+as they are. All of these are read; what is still no object after that is a skip.
+Read next: `nginx_json.py`, `envoy_json.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from replay.readers.entry import Entry, Sink
+from replay.readers.logged import BLANK, read_lines
+from replay.readers.source import Source
+from switchboard.event import EventError
+
+NOT_JSON: Final = "not JSON"
+_MENDED_LENGTH: Final = 1 << 20
+# A text, read to its end so that nothing in it is taken for what stands between; or a number that
+# is missing. A text that nothing closes goes on to the end of the line.
+_TOKEN: Final = re.compile(
+    r'"((?:[^"\\]++|\\.)*+)("|\\?\Z)|(:)[ \t]*+(?:-[ \t]*+)?(?=[,}])|[^":]++|:', re.DOTALL
+)
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_JSON_ESCAPES: Final = '"\\/bfnrtu'
+_FOUND_HELD: Final = 256
+
+Object = dict[str, Any]
+
+
+def read_objects(lines: Source, sink: Sink, parse_object: Callable[[Object], Entry]) -> None:
+    """Every line becomes an entry for the sink, or a skip with its reason."""
+    read_lines(lines, sink, lambda line: parse_object(decode(line)))
+
+
+def decode(line: bytes) -> Object:
+    """The object of a line. Raises EventError with a short reason."""
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        value = _mended(line)
+    if type(value) is not dict:
+        raise EventError(NOT_JSON if value is None else "not an object")
+    return value
+
+
+def _mended(line: bytes) -> Any:
+    text = line.decode("utf-8", "surrogateescape").strip()
+    if not text:
+        raise EventError(BLANK)
+    if text[0] != "{" or text[-1] != "}" or len(text) > _MENDED_LENGTH:
+        raise EventError(NOT_JSON)
+    try:
+        return json.loads(_TOKEN.sub(_mend, text))
+    except (ValueError, RecursionError):
+        raise EventError(NOT_JSON) from None
+
+
+def _mend(token: re.Match[str]) -> str:
+    if token[1] is not None:
+        return f'"{_ESCAPE.sub(_mend_escape, token[1])}{token[2]}'
+    return token[0] if token[3] is None else f"{token[3]}null"
+
+
+def _mend_escape(found: re.Match[str]) -> str:
+    """`\\xHH` is a byte: of ASCII the character, else a surrogate that stands for it (PEP 383)."""
+    if found[1] is not None:
+        byte = int(found[1], 16)
+        return f"\\u{byte if byte < 128 else 0xDC00 + byte:04x}"
+    return found[0] if found[2] in _JSON_ESCAPES else f"\\\\{found[2]}"
+
+
+class Fields:
+    """Finds what is meant in objects whose keys differ from log to log, but not line to line.
+
+    names: what a field may be called, the likeliest first. A name with points in it leads into
+    objects inside the object.
+    """
+
+    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
+        self._names = names
+        self._known: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
+
+    def of(self, value: Object) -> dict[str, tuple[str, ...]]:
+        """For each field that the object may have, the keys that may lead to it."""
+        keys = tuple(value)
+        known = self._known.get(keys)
+        if known is None:
+            known = {field: _present(names, value) for field, names in self._names.items()}
+            known = {field: names for field, names in known.items() if names}
+            if len(self._known) >= _FOUND_HELD:
+                self._known.clear()
+            if len(keys) <= _FOUND_HELD:
+                self._known[keys] = known
+        return known
+
+
+def _present(names: Sequence[str], value: Object) -> tuple[str, ...]:
+    return tuple(name for name in names if name in value or name.partition(".")[0] in value)
+
+
+def look_up(value: Object, name: str) -> Any:
+    """The value under a key, or under a path of keys; None where there is none."""
+    if name in value:
+        return value[name]
+    found: Any = value
+    for part in name.split("."):
+        if not isinstance(found, dict):
+            return None
+        found = found.get(part)
+    return found
+
+
+def as_text(value: object) -> str | None:
+    """A text or number as text; None for `-`, an empty text and everything else."""
+    if isinstance(value, str):
+        return None if value in ("", "-") else value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _digits(value)
+    return None
+
+
+def _digits(value: float) -> str | None:
+    if not abs(value) < 1e30:  # also refuses NaN
+        return None
+    text = str(value)
+    return f"{value:.9f}" if "e" in text else text
