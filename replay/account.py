@@ -169,7 +169,7 @@ class Tally:
         """A user was told from others by this kind of key."""
         self.session_keys[kind] = self.session_keys.get(kind, 0) + count
 
-    def note(self, text: str, count: int = 1) -> None:
+    def note(self, text: str, count: int = 0) -> None:
         """Something a person should know of, counted by its text; a count of 0 goes unsaid."""
         if text in self._notes or len(self._notes) < MAX_NOTES:
             self._notes[text] = self._notes.get(text, 0) + count

@@ -1,45 +1,44 @@
 """The last step of a build: rows in due order, users and sessions numbered, columns in place.
 
-Works on whole columns with numpy, one after the other, and lets each go before the next: that
-keeps a log of millions of events within the memory a build may take.
-Read next: `people.py` (the numbering), `compile.py` (what was spilled, and when).
+Rows pass through in chunks, from one file to the next: first they are looked over, then sorted if
+they have to be, then stamps of one second are spread, and at last each chunk becomes columns.
+Read next: `row_sort.py`, `spread.py`, `numbering.py`; `compile.py` (what was spilled, and when).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from replay.link import linked_rows, write_links
-from replay.people import Known, People, idle_gaps, number_people, user_names
-from replay.seeds import unit_array
-from replay.tape import COLUMNS, NS_PER_S, TapeWriter, column_file, write_user_names
+from replay.numbering import People, user_names
+from replay.readers.entry import COARSE, INFERRED
+from replay.row_file import (
+    CLIENT,
+    KINDS,
+    PLACED,
+    SESSION,
+    USER,
+    Part,
+    Rows,
+    placed_chunks,
+    read_chunks,
+)
+from replay.row_sort import sort_rows
+from replay.spread import count_seconds, spread_seconds
+from replay.tape import NS_PER_S, TapeWriter, write_user_names
 
-CHUNK: Final = 1 << 18
-SPILLED: Final = {"time": "<i8", "user": "<u4", "session": "<u4", "marks": "u1"}
-"""Columns that only the build needs."""
-COARSE: Final = 1
-"""The row's stamp has one-second steps."""
-INFERRED: Final = 2
-"""The row's user was inferred: an idle gap before it ends a session."""
-MOVED: Final = ("length", "split", "host", "route", "status", "wait_us")
+MOVED: Final = ("offset", "length", "split", "host", "route", "status", "wait_us")
 """Columns that are final as spilled, but for their order."""
+_KEY_NAMES: Final = {USER: "user", SESSION: "session", CLIENT: "client"}
 
-U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Leading:
-    """The first rows had only delays: they are moved so that the last of them meets a stamp."""
-
-    rows: int
-    shift_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,146 +48,148 @@ class Arranged:
     sessions: int
     users: int
     out_of_order: int
+    furthest_back_ns: int
+    """By how much the entry that was most out of order came too late."""
     coarse: int
     """Rows whose stamp has one-second steps."""
+    keys: dict[str, int]
+    """By what users were told apart, in rows."""
 
 
-def arrange(writer: TapeWriter, leading: Leading, seed: int) -> Arranged:
-    """Turn what was spilled into the columns of a tape; the spill files are gone afterwards."""
+def arrange(writer: TapeWriter, parts: list[Part], seed: int) -> Arranged:
+    """Turn what was spilled into the columns of a tape; the spill files are gone afterwards.
+
+    parts: the trace in its order, with at least one row.
+    """
     writer.close_files()
-    time = _load(writer, "time")
-    time[: leading.rows] += leading.shift_ns
-    marks = _load(writer, "marks")
-    coarse = (marks & COARSE).astype(np.uint8)
-    inferred = ((marks & INFERRED) >> 1).astype(np.uint8)
-    out_of_order = count_backwards(time)
-    order = _order_of(time) if out_of_order else None
-    coarse_rows = int(np.count_nonzero(coarse))
-    if coarse_rows:
-        time, order = _spread(time, coarse, order, seed)
-    start, end = int(_at(time, order, 0)), int(_at(time, order, -1))
-    writer.replace("due_ns", (part - start for part in _in_order(time, order)))
-    gaps = _gaps(writer, time, inferred, order) if inferred.any() else np.zeros(0, np.uint8)
-    del time, coarse, inferred, marks
-    people = _write_people(writer, order, gaps)
-    del gaps
-    _write_links(writer, order, people.session)
-    _write_moved(writer, order)
+    seen = look_over(placed_chunks(parts))
+    in_order = _order(parts, seen, writer.path, seed)
+    columns = _Columns(writer, seen)
+    for chunk in in_order():
+        columns.write(chunk)
+    columns.finish()
     for path in writer.path.glob("*.spill"):
         path.unlink()
     return Arranged(
-        start,
-        (end - start) / NS_PER_S,
-        len(people.session_user),
-        people.users,
-        out_of_order,
-        coarse_rows,
+        columns.start_ns,
+        (columns.end_ns - columns.start_ns) / NS_PER_S,
+        columns.people.sessions,
+        columns.people.users.count,
+        seen.out_of_order,
+        seen.furthest_back_ns,
+        seen.coarse,
+        {name: count for name, count in seen.keys.items() if count},
     )
 
 
-def count_backwards(time: I64) -> int:
-    """How many rows stand after one with a later time."""
-    latest, count = np.iinfo(np.int64).min, 0
-    for at in range(0, len(time), CHUNK):
-        part = time[at : at + CHUNK]
-        highest = np.maximum.accumulate(np.maximum(part, latest))
-        count += int(np.count_nonzero(part < highest))
-        latest = highest[-1]
-    return count
+@dataclass(slots=True)
+class Overview:
+    """What has to be known of all rows before the first of them is moved."""
+
+    rows: int = 0
+    out_of_order: int = 0
+    furthest_back_ns: int = 0
+    coarse: int = 0
+    inferred: int = 0
+    sessions: int = 0
+    keys: dict[str, int] = field(default_factory=dict)
+    latest_ns: int = np.iinfo(np.int64).min
 
 
-def spread_seconds(time: I64, rows: U32 | None, seed: int) -> I64:
-    """One-second stamps spread inside their second, keeping their order.
-
-    time: ascending, whole seconds in ns. rows: each one's place in the trace, or None when it is
-    its own. The k-th of n in a second falls at (k + u) / n, with u = unit(seed, row).
-    """
-    spread = np.empty_like(time)
-    at = 0
-    while at < len(time):
-        # A part always ends where a second does, so that each second is seen whole.
-        end = int(np.searchsorted(time, time[min(at + CHUNK, len(time)) - 1], "right"))
-        part = time[at:end]
-        first = np.searchsorted(part, part, "left")
-        count = np.searchsorted(part, part, "right") - first
-        row = np.arange(at, end) if rows is None else rows[at:end]
-        share = (np.arange(end - at) - first + unit_array(seed, row)) / count
-        spread[at:end] = part + np.minimum((share * NS_PER_S).astype(np.int64), NS_PER_S - 1)
-        at = end
-    return spread
-
-
-def _spread(time: I64, coarse: U8, order: U32 | None, seed: int) -> tuple[I64, U32 | None]:
-    """Times, still in trace order, with coarse ones spread; and the order that then holds."""
-    mask = coarse.astype(bool)
-    if order is None and mask.all():
-        return spread_seconds(time, None, seed), None
-    rows = np.arange(len(time), dtype=np.uint32) if order is None else order
-    rows = rows[mask[rows]]
-    time[rows] = spread_seconds(time[rows], rows, seed)
-    return time, _order_of(time)
+def look_over(chunks: Iterable[Rows]) -> Overview:
+    """Rows in the order of the trace."""
+    seen = Overview()
+    for chunk in chunks:
+        time, marks = chunk["time"], chunk["marks"]
+        behind = np.maximum.accumulate(np.maximum(time, seen.latest_ns)) - time
+        seen.rows += len(chunk)
+        seen.out_of_order += int(np.count_nonzero(behind))
+        seen.furthest_back_ns = max(seen.furthest_back_ns, int(behind.max()))
+        seen.latest_ns = int(time[-1] + behind[-1])
+        seen.coarse += int(np.count_nonzero(marks & COARSE))
+        seen.inferred += int(np.count_nonzero(marks & INFERRED))
+        seen.sessions += int(np.count_nonzero(chunk["session"]))
+        is_named = chunk["user"] != 0
+        for kind, name in _KEY_NAMES.items():
+            count = int(np.count_nonzero((marks & KINDS == kind) & is_named))
+            seen.keys[name] = seen.keys.get(name, 0) + count
+        seen.keys["none"] = seen.keys.get("none", 0) + len(chunk) - int(np.count_nonzero(is_named))
+    return seen
 
 
-def _gaps(writer: TapeWriter, time: I64, splits: U8, order: U32 | None) -> U8:
-    user = _load(writer, "user")
-    if order is None:
-        return idle_gaps(user, time, splits)
-    return idle_gaps(user[order], time[order], splits[order])
+def _order(
+    parts: list[Part], seen: Overview, folder: Path, seed: int
+) -> Callable[[], Iterator[Rows]]:
+    """Gives the rows in due order, with their due times, as often as it is asked."""
+
+    def sorted_rows() -> Iterator[Rows]:
+        return read_chunks(sorted_path, PLACED)
+
+    def as_spilled() -> Iterator[Rows]:
+        return placed_chunks(parts)
+
+    def spread() -> Iterator[Rows]:
+        return spread_seconds(by_time(), seconds_path, seed)
+
+    def spread_and_sorted() -> Iterator[Rows]:
+        return read_chunks(again_path, PLACED)
+
+    sorted_path, again_path = folder / "sorted.spill", folder / "again.spill"
+    seconds_path = folder / "seconds.spill"
+    by_time = as_spilled
+    if seen.out_of_order:
+        sort_rows(placed_chunks(parts), sorted_path)
+        by_time = sorted_rows
+    if not seen.coarse:
+        return by_time
+    count_seconds(by_time(), seconds_path)
+    if seen.coarse == seen.rows:
+        return spread
+    # Among stamps that are exact, those that were spread may not be where they belong.
+    sort_rows(spread(), again_path)
+    return spread_and_sorted
 
 
-def _write_people(writer: TapeWriter, order: U32 | None, gaps: U8) -> People:
-    user, session = _load(writer, "user"), _load(writer, "session")
-    if order is not None:
-        user, session = user[order], session[order]
-    known = Known(writer.path, "users")
-    people = number_people(user, session, known, Known(writer.path, "sessions"), gaps)
-    del user, session
-    writer.replace("session", [people.session])
-    writer.replace("session_user", [people.session_user])
-    write_user_names(writer, user_names(people.ref_of_user, known))
-    return people
+class _Columns:
+    """Writes the columns of a tape from rows in due order."""
 
+    def __init__(self, writer: TapeWriter, seen: Overview) -> None:
+        self.people = People(has_sessions=seen.sessions > 0, has_inferred=seen.inferred > 0)
+        self.start_ns = 0
+        self.end_ns = 0
+        self._writer = writer
+        self._rows = 0
+        self._links = linked_rows(writer.path)
+        self._linked, self._place_of = np.unique(self._links, return_inverse=True)
+        self._placed = np.zeros(len(self._linked), np.uint32)
+        self._session = np.zeros(len(self._linked), np.uint32)
 
-def _write_links(writer: TapeWriter, order: U32 | None, session: U32) -> None:
-    rows = linked_rows(writer.path)
-    if not len(rows):
-        return
-    if order is not None:
-        row_of = np.empty_like(order)
-        row_of[order] = np.arange(len(order), dtype=np.uint32)
-        rows = row_of[rows]
-    write_links(writer, rows, session[rows[:, 1]])
+    def write(self, chunk: Rows) -> None:
+        if not self._rows:
+            self.start_ns = int(chunk["time"][0])
+        self.end_ns = int(chunk["time"][-1])
+        session, new_users = self.people.number(chunk)
+        append = self._writer.append
+        append("due_ns", chunk["time"] - self.start_ns)
+        append("session", session)
+        append("session_user", new_users)
+        for name in MOVED:
+            append(name, chunk[name])
+        if len(self._linked):
+            self._find_linked(chunk["row"], session)
+        self._rows += len(chunk)
 
+    def finish(self) -> None:
+        """Write what is known only now: the names of users, and links."""
+        write_user_names(self._writer, user_names(self._writer.path, self.people))
+        if len(self._links):
+            rows = self._placed[self._place_of].reshape(-1, 2)
+            session = self._session[self._place_of].reshape(-1, 2)[:, 1]
+            write_links(self._writer, rows, session)
 
-def _write_moved(writer: TapeWriter, order: U32 | None) -> None:
-    length = _load_column(writer, "length").astype(np.uint64)
-    offset = np.cumsum(length) - length
-    del length
-    writer.replace("offset", _in_order(offset, order))
-    del offset
-    if order is None:
-        return
-    for name in MOVED:
-        writer.replace(name, _in_order(_load_column(writer, name), order))
-
-
-def _order_of(time: I64) -> U32:
-    return np.argsort(time, kind="stable").astype(np.uint32)
-
-
-def _in_order(column: npt.NDArray[Any], order: U32 | None) -> Iterator[npt.NDArray[Any]]:
-    for at in range(0, len(column), CHUNK):
-        span = slice(at, at + CHUNK)
-        yield column[span] if order is None else column[order[span]]
-
-
-def _at(column: I64, order: U32 | None, row: int) -> int:
-    return int(column[row if order is None else order[row]])
-
-
-def _load(writer: TapeWriter, name: str) -> npt.NDArray[Any]:
-    return np.fromfile(writer.path / f"{name}.spill", SPILLED[name])
-
-
-def _load_column(writer: TapeWriter, name: str) -> npt.NDArray[Any]:
-    return np.fromfile(writer.path / column_file(name), COLUMNS[name])
+    def _find_linked(self, rows: U32, session: I64) -> None:
+        """Note where rows went that are linked."""
+        at = np.minimum(np.searchsorted(self._linked, rows), len(self._linked) - 1)
+        is_linked = self._linked[at] == rows
+        self._placed[at[is_linked]] = self._rows + np.flatnonzero(is_linked)
+        self._session[at[is_linked]] = session[is_linked]

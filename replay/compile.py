@@ -174,7 +174,7 @@ def _finish(
     judged.check()
     if not tally.used:
         raise TraceError(f"the trace has nothing to replay: {_why_nothing(tally)}")
-    done = arrange(writer, rows.leading, seed)
+    done = arrange(writer, [rows.part()], seed)
     return TapeInfo(
         version=VERSION,
         requests=tally.used,

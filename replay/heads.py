@@ -17,7 +17,7 @@ LENGTH_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
 """Methods that carry a Content-Length even when there is no body (RFC 9110 section 8.6)."""
 MAX_TARGET: Final = 65_000
 """A tape keeps the length of the request line, method and all, in 16 bits."""
-_LINE_AROUND: Final = len("  HTTP/1.1\r\n")
+LINE_AROUND: Final = len("  HTTP/1.1\r\n")
 _NAMES_HELD: Final = 1_024
 _VALUES_HELD: Final = 512
 _VALUE_HELD: Final = 200
@@ -34,7 +34,7 @@ def request_head(method: str, target: str, lines: str, body_size: int) -> tuple[
     """
     length = f"Content-Length: {body_size}\r\n" if body_size or method in LENGTH_EXPECTED else ""
     head = f"{method} {target} HTTP/1.1\r\n{lines}{length}\r\n"
-    return head.encode("ascii"), len(method) + len(target) + _LINE_AROUND
+    return head.encode("ascii"), len(method) + len(target) + LINE_AROUND
 
 
 def has_content_type(lines: str) -> bool:

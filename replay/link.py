@@ -76,10 +76,9 @@ class LinkSpill:
 
 
 def linked_rows(folder: Path) -> U32:
-    """From and to of each link that was spilled, as rows of the trace: shape (links, 2)."""
+    """From and to of each link that was spilled, one after the other, as rows of the trace."""
     path = folder / _ROWS
-    rows = np.fromfile(path, np.uint32) if path.exists() else np.zeros(0, np.uint32)
-    return rows.reshape(-1, 2)
+    return np.fromfile(path, np.uint32) if path.exists() else np.zeros(0, np.uint32)
 
 
 def write_links(writer: TapeWriter, rows: U32, session: U32) -> None:

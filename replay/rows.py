@@ -6,39 +6,21 @@ numbers; `arrange.py`, which turns what was spilled into columns.
 
 from __future__ import annotations
 
-import struct
 from typing import Final
 
-import numpy as np
-
 from replay.account import Tally
-from replay.arrange import MOVED, SPILLED, Leading
-from replay.heads import CONTENT_TYPE_JSON, has_content_type, request_head
+from replay.heads import CONTENT_TYPE_JSON, LENGTH_EXPECTED, LINE_AROUND, has_content_type
 from replay.link import LinkSpill
-from replay.people import NONE, UserRefs
+from replay.people import CLIENT_SALT, SESSION_SALT, Names
 from replay.places import Places
 from replay.readers.entry import Entry
+from replay.row_file import CLIENT, ROWS, SESSION, Part, pack_row
 from replay.tape import BLOB, UNKNOWN_WAIT, TapeWriter
 from replay.timeline import Timeline
 from switchboard.credentials import header_lines
 from switchboard.event import EventError
 from switchboard.routes import split_url
 
-_ROW: Final = np.dtype(
-    [
-        ("time", "<i8"),
-        ("user", "<u4"),
-        ("session", "<u4"),
-        ("length", "<u4"),
-        ("wait_us", "<u4"),
-        ("split", "<u2"),
-        ("host", "<u2"),
-        ("route", "<u2"),
-        ("status", "<u2"),
-        ("marks", "u1"),
-    ]
-)
-_pack_row: Final = struct.Struct("<qIIIIHHHHB").pack
 _MAX_WAIT_MS: Final = (UNKNOWN_WAIT - 1) / 1_000
 _BLOB_HELD: Final = 1 << 20
 
@@ -53,10 +35,11 @@ class Rows:
         self.places = Places()
         self.links = LinkSpill()
         self.blob_size = 0
-        self.leading = Leading(0, 0)
+        self.lead_rows = 0
+        """The first rows that had only delays, before there was a stamp."""
         self._writer = writer
         self._timeline = Timeline()
-        self._people = UserRefs()
+        self._names = Names()
         self._rows: list[bytes] = []
         self._spilled = 0
         self._blob = bytearray()
@@ -78,7 +61,7 @@ class Rows:
         if gap_ms:
             self._timeline.pass_by(gap_ms)
 
-    def note(self, text: str, count: int = 1) -> None:
+    def note(self, text: str, count: int = 0) -> None:
         self.tally.note(text, count)
 
     def add_link(self, from_row: int, to_row: int, answer: str, request: str) -> None:
@@ -136,24 +119,39 @@ class Rows:
         absolute: bool = True,
     ) -> None:
         if absolute:
-            if not self._timeline.is_anchored:
+            timeline = self._timeline
+            if not timeline.is_anchored:
                 self._anchor(ts_ns)
-            self._timeline.now_ns = ts_ns
+            timeline.now_ns = ts_ns
         host, route, target = self.places.locate(authority, service, method, target)
-        head, split = request_head(method, target, lines, len(body))
+        size = len(body)
+        length = f"Content-Length: {size}\r\n" if size or method in LENGTH_EXPECTED else ""
+        head = f"{method} {target} HTTP/1.1\r\n{lines}{length}\r\n".encode("ascii")
         if wait_ms is None:
             wait_us = UNKNOWN_WAIT
         else:
             wait_us = int(wait_ms * 1_000) if wait_ms < _MAX_WAIT_MS else UNKNOWN_WAIT - 1
-        people = self._people
+        # Who it was: by name, else by session, else by client; key 0 is a user of one request.
+        if user is not None:
+            names = self._names
+            key = names.users.get(user) or names.new_user(user)
+        elif session is not None:
+            names = self._names
+            key = names.sessions.get(session) or names.new_session(session)
+            marks |= SESSION
+        elif client is not None:
+            key = hash(client) ^ CLIENT_SALT
+            marks |= CLIENT
+        else:
+            key = 0
         self._rows.append(
-            _pack_row(
+            pack_row(
                 ts_ns,
-                people.user(user, session, client),
-                NONE if session is None else people.session(session),
-                len(head) + len(body),
+                key,
+                0 if session is None else hash(session) ^ SESSION_SALT,
+                len(head) + size,
                 wait_us,
-                split,
+                len(method) + len(target) + LINE_AROUND,
                 host,
                 route,
                 status or 0,
@@ -168,30 +166,30 @@ class Rows:
 
     def spill(self) -> None:
         """Write out what is held."""
-        rows = np.frombuffer(b"".join(self._rows), _ROW)
-        for name in SPILLED:
-            self._writer.append_bytes(f"{name}.spill", np.ascontiguousarray(rows[name]).data)
-        for name in MOVED:
-            self._writer.append(name, rows[name])
+        self._writer.append_bytes(ROWS, b"".join(self._rows))
         self.tally.used += len(self._rows)
         self._spilled += len(self._rows)
         self._rows.clear()
         self._writer.append_bytes(BLOB, self._blob)
         self.blob_size += len(self._blob)
         self._blob.clear()
-        self._people.spill(self._writer)
+        self._names.spill(self._writer)
         self.links.spill(self._writer)
 
     def close(self) -> None:
         """Write out everything, and let the caches go."""
         self.spill()
-        self._people.spill(self._writer, everything=True)
-        self._people = UserRefs()
+        self._names.spill(self._writer, everything=True)
+        self._names = Names()
+
+    def part(self) -> Part:
+        """What was spilled, for `arrange`."""
+        return Part(self._writer.path, lead_rows=self.lead_rows, lead_ns=self._timeline.lead_ns)
 
     def _anchor(self, ts_ns: int) -> None:
         """Rows read so far have only delays: the last of them moves to where this stamp is."""
         self._timeline.anchor(ts_ns)
-        self.leading = Leading(self.rows, self._timeline.lead_ns)
+        self.lead_rows = self.rows
 
 
 def _split(url: str) -> tuple[str, str]:

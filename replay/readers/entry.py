@@ -79,8 +79,9 @@ class Sink(Protocol):
         gap_ms: its delay, where delays add up, so that the entries after it keep their times.
         """
 
-    def note(self, text: str, count: int = 1) -> None:
+    def note(self, text: str, count: int = 0) -> None:
         """Something a person should know of how entries were read; counted by its text.
 
-        text: short and stable, with nothing of the trace in it. count: 0 says it without a number.
+        text: short and stable, with nothing of the trace in it.
+        count: how often; 0 where a number says nothing.
         """

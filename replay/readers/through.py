@@ -49,5 +49,5 @@ class Through:
     def skip(self, line: int, reason: str, gap_ms: float = 0.0) -> None:
         self.end.skip(line, reason, gap_ms)
 
-    def note(self, text: str, count: int = 1) -> None:
+    def note(self, text: str, count: int = 0) -> None:
         self.end.note(text, count)

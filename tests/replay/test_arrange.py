@@ -2,45 +2,35 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from replay import arrange
-from replay.arrange import count_backwards, spread_seconds
-from switchboard.seeded import unit
-
-S = 1_000_000_000
+from replay.arrange import look_over
+from replay.row_file import CLIENT, PLACED, SESSION
 
 
-@pytest.mark.parametrize("chunk", [2, 3, 1_000])
+@pytest.mark.parametrize("chunk", [1, 2, 3, 1_000])
 @pytest.mark.parametrize(
-    ("times", "count"),
-    [([1], 0), ([1, 1, 2], 0), ([3, 1, 2], 2), ([1, 3, 2, 4], 1), ([5, 4, 3, 2, 1], 4)],
+    ("times", "count", "furthest"),
+    [
+        ([1], 0, 0),
+        ([1, 1, 2], 0, 0),
+        ([3, 1, 2], 2, 2),
+        ([1, 3, 2, 4], 1, 1),
+        ([5, 4, 3, 2, 1], 4, 4),
+    ],
 )
-def test_count_backwards(
-    monkeypatch: pytest.MonkeyPatch, chunk: int, times: list[int], count: int
+def test_how_many_come_too_late_and_by_how_much(
+    chunk: int, times: list[int], count: int, furthest: int
 ) -> None:
-    monkeypatch.setattr(arrange, "CHUNK", chunk)
-    assert count_backwards(np.array(times, np.int64)) == count
+    rows = np.zeros(len(times), PLACED)
+    rows["time"] = times
+    seen = look_over(rows[at : at + chunk] for at in range(0, len(rows), chunk))
+    assert (seen.rows, seen.out_of_order, seen.furthest_back_ns) == (len(times), count, furthest)
 
 
-@given(
-    seconds=st.lists(st.integers(0, 5), min_size=1, max_size=60).map(sorted),
-    seed=st.integers(0, 2**64 - 1),
-    chunk=st.sampled_from([1, 3, 1_000]),
-)
-def test_spread_keeps_the_second_and_the_order(seconds: list[int], seed: int, chunk: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrange, "CHUNK", chunk)
-        spread = spread_seconds(np.array(seconds, np.int64) * S, None, seed)
-    assert (spread // S).tolist() == seconds
-    assert np.all(np.diff(spread) >= 0)
-    for row, at in enumerate(spread.tolist()):
-        place, of = row - seconds.index(seconds[row]), seconds.count(seconds[row])
-        assert at % S == int((place + unit(seed, row)) / of * S)
-
-
-def test_the_place_in_the_trace_decides_not_the_place_in_time() -> None:
-    time = np.zeros(2, np.int64)
-    spread = spread_seconds(time, np.array([7, 3], np.uint32), 1)
-    assert spread.tolist() == [int(unit(1, 7) / 2 * S), int((1 + unit(1, 3)) / 2 * S)]
+def test_by_what_users_are_told_apart() -> None:
+    rows = np.zeros(4, PLACED)
+    rows["user"] = [5, 6, 7, 0]
+    rows["marks"] = [0, SESSION, CLIENT | 3, 0]
+    seen = look_over([rows])
+    assert seen.keys == {"user": 1, "session": 1, "client": 1, "none": 1}
+    assert (seen.coarse, seen.inferred) == (1, 1)

@@ -43,7 +43,7 @@ def outcome(events: list[Any], *, fast: bool) -> tuple[dict[str, bytes], dict[st
         except EventError as error:
             rows.skip(number, error.reason)
     rows.close()
-    places = (rows.places.hosts(), rows.places.routes(), rows.leading)
+    places = (rows.places.hosts(), rows.places.routes(), rows.lead_rows)
     return writer.written, rows.tally.skipped, places
 
 
