@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from replay.identifiers.fold import fold
@@ -66,7 +67,7 @@ class Look:
     def _says(self, pattern: re.Pattern[str], start: int, end: int) -> bool:
         """Whole words alone count: a hotel is no telephone."""
         text = self.text
-        start = max(start, 0)
+        start, end = max(start, 0), min(end, len(text))
         if start and text[start - 1].isalnum():
             while start < end and text[start].isalnum():
                 start += 1
@@ -135,7 +136,7 @@ class Look:
             runs[-1][1],
             "".join([text[start:end] for start, end in runs]),
             tuple([end - start for start, end in runs]),
-            tuple([text[a[1] : b[0]] for a, b in zip(runs, runs[1:], strict=False)]),
+            tuple([text[a[1] : b[0]] for a, b in pairwise(runs)]),
             text[chain[first - 1][1] : runs[0][0]] if first else "",
             text[runs[-1][1] : chain[last + 1][0]] if last + 1 < len(chain) else "",
         )

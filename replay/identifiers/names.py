@@ -44,7 +44,8 @@ def _pattern(*alternatives: str) -> re.Pattern[str]:
 SSN: Final = _pattern(
     r"-ssns?-", r"-ssn", r"ssn-", r"-s-s-n-", r"-social-", r"social-?(?:security|insurance|sec)",
     r"-social(?:number|nr|no|num|id)-", r"tax-?payer", r"tax-?(?:id|no|nr|num|file|ident)",
-    r"-tins?-", r"-itin", r"itin-", r"citizen(?!ship)", r"-national-?id", r"-ss-?(?:no|num|number)-",
+    r"-tins?-", r"-itin", r"itin-", r"citizen(?!ship)", r"-national-?id",
+    r"-ss-?(?:no|num|number)-",
 )  # fmt: skip
 EIN: Final = _pattern(r"-f?ein-", r"-f?ein(?:number|no|nr|num)-", r"employer")
 CARD: Final = _pattern(
@@ -64,7 +65,8 @@ PHONE: Final = _pattern(
     r"phone(?!-?(?:id|type|model|os)-)", r"-tel-", r"-tele?(?:f|ph)", r"-tel(?:no|nr|num)",
     r"-mobile-(?!id-|os-|type-|app-|version-)", r"-mobil-", r"-mobile(?:no|nr|num|phone)",
     r"-cell-", r"-cell(?:no|nr|num|ular)", r"-fax", r"fax-", r"call-?back", r"msisdn",
-    r"whats-?app", r"-sms-", r"-contact-?(?:no|nr|num|number)-", r"-handy-", r"-call-", r"-dial-", r"caller-?id",
+    r"whats-?app", r"-sms-", r"-contact-?(?:no|nr|num|number)-", r"-handy-", r"-call-",
+    r"-dial-", r"caller-?id",
 )  # fmt: skip
 BIRTH: Final = _pattern(
     r"-dob-", r"-dob", r"dob-", r"-d-o-b-", r"birth", r"-born-", r"-b-?day-", r"geburt",

@@ -28,11 +28,16 @@ def find_people_numbers(look: Look) -> Iterator[Span]:
 
 
 def _kind_of(look: Look, window: Window) -> str | None:
-    is_ein_like = window.sizes == _EIN or window.is_bare
-    if is_ein_like and is_ein(window.digits) and _is_told(look, window, names.EIN):
+    if is_ein(window.digits) and _is_employer(look, window):
         return "ein"
     kind = "ssn" if is_ssn(window.digits) else "itin" if is_itin(window.digits) else None
     return kind if kind is not None and _is_person(look, window) else None
+
+
+def _is_employer(look: Look, window: Window) -> bool:
+    if window.sizes == _EIN:
+        return _is_told(look, window, names.EIN) or _is_told(look, window, names.SSN)
+    return window.is_bare and _is_told(look, window, names.EIN)
 
 
 def _is_person(look: Look, window: Window) -> bool:

@@ -20,9 +20,9 @@ _SLOT: Final = re.compile(
 )
 _NOTHING: Final = frozenset(
     {"", "null", "none", "nil", "undefined", "true", "false", "empty", "unknown", "n/a", "na",
-     "nan", "string", "required", "optional", "invalid", "valid", "yes", "no", "on", "off", "default",
-     "unset", "missing", "secret", "password", "passwd", "token", "bearer", "basic", "apikey",
-     "api_key", "test", "todo", "text", "value", "object", "object object", "anonymous"}
+     "nan", "string", "required", "optional", "invalid", "valid", "yes", "no", "on", "off",
+     "default", "unset", "missing", "secret", "password", "passwd", "token", "bearer", "basic",
+     "apikey", "api_key", "test", "todo", "text", "value", "object", "object object", "anonymous"}
 )  # fmt: skip
 
 
