@@ -38,35 +38,36 @@ def map_event(event: Event, visit: Visit, *, json_body: bytes | None = None) -> 
 
     json_body: stands for the body, as in an Entry; it comes back as the event's `body`.
     """
-    body = event.body if json_body is None else json_body
-    new_url = map_target(event.url, visit)
-    new_user = map_name(event.user, "user", visit)
-    new_session = map_name(event.session, "session", visit)
-    new_headers = map_headers(event.headers, visit) if event.headers else event.headers
-    new_body = _map_body(body, event.headers, visit, "body", is_json=json_body is not None)
-    if new_body is not body:
-        new_headers = _measured(new_headers, len(body), len(new_body))
-    new = event._replace(
-        url=new_url, user=new_user, session=new_session, headers=new_headers, body=new_body
+    url = map_target(event.url, visit)
+    user = map_name(event.user, "user", visit) if event.user else event.user
+    session = map_name(event.session, "session", visit) if event.session else event.session
+    headers = map_headers(event.headers, visit) if event.headers else event.headers
+    body = old_body = event.body if json_body is None else json_body
+    if body:
+        body = _map_body(body, event.headers, visit, "body", is_json=json_body is not None)
+        if body is not old_body:
+            headers = _measured(headers, len(old_body), len(body))
+    is_same = (
+        url is event.url
+        and user is event.user
+        and session is event.session
+        and headers is event.headers
+        and body is event.body
     )
+    if not is_same:
+        event = event._replace(url=url, user=user, session=session, headers=headers, body=body)
     if event.response_headers or event.response_body:
-        new = _map_answer(new, visit)
+        event = _map_answer(event, visit)
     if event.extra:
-        new = new._replace(extra=_map_extra(event.extra, visit))
-    is_same = all(map(_is, new, event))
-    return event if is_same else new
+        extra = _map_extra(event.extra, visit)
+        event = event if extra is event.extra else event._replace(extra=extra)
+    return event
 
 
-def map_name(name: str | None, what: str, visit: Visit) -> str | None:
-    """A user or a session."""
-    if not name:
-        return name
+def map_name(name: str, what: str, visit: Visit) -> str | None:
+    """A user or a session; None when nothing of it is left."""
     new = visit(Leaf(what, what, name))
     return name if new == name else clean_line(new or "") or None
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
 
 
 def _map_answer(event: Event, visit: Visit) -> Event:
@@ -77,14 +78,14 @@ def _map_answer(event: Event, visit: Visit) -> Event:
         if new is not body:
             headers = _measured(headers, len(body), len(new))
             body = new
+    if headers is event.response_headers and body is event.response_body:
+        return event
     return event._replace(response_headers=headers, response_body=body)
 
 
 def _map_body(
     body: bytes, headers: Pairs, visit: Visit, prefix: str, *, is_json: bool = False
 ) -> bytes:
-    if not body:
-        return body
     kind = find_header(headers, "content-type") or (JSON_TYPE if is_json else "")
     coding = find_header(headers, "content-encoding")
     return map_body(body, kind, visit, prefix=prefix, encoding=coding)

@@ -53,7 +53,7 @@ def map_json(text: str, show: Show, here: str, name: str = "") -> str | None:
     if text.count(",") >= MAX_LEAVES or not is_json(text):
         return None
     tokens = _split(text)
-    if _depth(tokens) > MAX_DEPTH:
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(tokens) > MAX_DEPTH:
         return None
     return "".join(tokens) if _Walk(tokens, show).run(here, name) else text
 

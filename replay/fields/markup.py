@@ -41,6 +41,16 @@ def map_markup(text: str, show: Show, here: str) -> str | None:
     return "<".join(pieces)
 
 
+def show_tags(text: str, elements: tuple[str, ...], show: Show, here: str) -> None:
+    """Only shows the attributes of some elements (in lower case), and looks at nothing else."""
+    for piece in text.split("<"):
+        name = piece[:16].lower()
+        if name.startswith(elements):
+            tag, mark, _ = piece.partition(">")
+            if mark and _name_of(tag).lower() in elements:
+                _map_tag(tag, show, here)
+
+
 def _name_of(tag: str) -> str:
     """The element that a text after the tag is in, as far as the tag itself tells."""
     found = None if tag[:1] == "/" else _NAME.match(tag)
