@@ -53,9 +53,14 @@ class Places:
         if len(target) > MAX_TARGET:
             raise EventError("url too long")
         path, mark, query = target.partition("?")
-        # Paths that differ only in ids share an entry.
-        key = (label, method, _IDS.sub("/{id}", path))
+        # Paths that differ only in ids share an entry. Most have none, or one at their end: such a
+        # key is found only where it is what the pattern would have made of the path.
+        head, _, last = path.rpartition("/")
+        key = (label, method, f"{head}/{{id}}" if last.isdigit() else path)
         route = self._path_cache.get(key)
+        if route is None:
+            key = (label, method, _IDS.sub("/{id}", path))
+            route = self._path_cache.get(key)
         if route is not None and (not mark or query in self._queries):  # known to be harmless
             return host, route, target
         safe = safe_target(target)

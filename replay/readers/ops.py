@@ -30,8 +30,11 @@ from switchboard.event import (
 from switchboard.routes import split_url
 
 NOT_JSON: Final = "not JSON"
+LATIN1: Final = "lines that are not UTF-8 were read as Latin-1"
 _JSON_LINE: Final = "\nContent-Type: application/json\r"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_NUMBERS: Final = frozenset({int, float})
+_ANSWER: Final = frozenset({"response_headers", "response_body", "response_body_b64"})
 _HELD: Final = 4_096
 _STEPS: Final[dict[int, int]] = {digits: 10 ** (9 - digits) for digits in (3, 6, 9)}
 """Nanoseconds of the last digit of a fraction of a second, by how many digits it has."""
@@ -39,24 +42,42 @@ _STEPS: Final[dict[int, int]] = {digits: 10 ** (9 - digits) for digits in (3, 6,
 
 def read_ops(lines: Source, sink: Sink) -> None:
     """Every line becomes a request for the sink, or a skip with its reason."""
-    whole = _whole_object(lines)
+    reader = FastOps(sink)
+    whole = _whole_object(lines, sink)
     if whole is not None:
         _take_whole(sink, *whole)
         return
-    loads = orjson.loads
-    fast = FastOps(sink)
+    loads, take = orjson.loads, reader.take
+    needs_whole = sink.needs_whole
     for first, batch in lines.batches():
         for number, line in enumerate(batch, first):
             try:
                 value = loads(line)  # type: ignore[arg-type]  # None is a JSONDecodeError too
             except orjson.JSONDecodeError:
-                sink.skip(number, _why_not_json(line))
+                _take_odd(sink, number, line)
                 continue
             try:
-                if not fast.take(number, value):
-                    sink.add(number, parse_entry(value))
+                if needs_whole or not take(number, value):
+                    sink.add(number, parse_entry(value, keeps_answer=needs_whole))
             except EventError as error:
                 sink.skip(number, error.reason, _gap_ms(value))
+
+
+def _take_odd(sink: Sink, number: int, line: bytes | None) -> None:
+    """A line that is no JSON as it stands: in Latin-1 it may be."""
+    value = _read_latin1(line or b"")
+    if value is None:
+        sink.skip(number, _why_not_json(line))
+        return
+    sink.note(LATIN1, 1)
+    _take_whole(sink, number, value)
+
+
+def _take_whole(sink: Sink, number: int, value: Any) -> None:
+    try:
+        sink.add(number, parse_entry(value, keeps_answer=sink.needs_whole))
+    except EventError as error:
+        sink.skip(number, error.reason, _gap_ms(value))
 
 
 class FastOps:
@@ -76,21 +97,8 @@ class FastOps:
         if type(value) is not dict:
             return False
         get = value.get
-        ts, method, url = get("ts"), get("method"), get("url")
-        if type(method) is not str or type(url) is not str:
-            return False
-        if type(ts) is str:
-            second = self._seconds.get(ts[:19])
-            if second is None:
-                return self._learn_second(ts)
-            digits = ts[20:-1] if ts[-1] == "Z" else ts[20:-6] if ts[-6:] == "+00:00" else ""
-            step = _STEPS.get(len(digits))
-            if step is None or ts[19] != "." or not (digits.isdigit() and digits.isascii()):
-                return False
-            stamp = second + int(digits) * step
-        elif type(ts) is int and EARLIEST_NS <= ts < LATEST_NS:
-            stamp = ts
-        else:
+        url, user, session, service = get("url"), get("user"), get("session"), get("service")
+        if type(url) is not str:
             return False
         if url[:1] == "/":
             authority, target = "", url
@@ -102,23 +110,14 @@ class FastOps:
             authority, target = known, url[cut:]
         if not (target.isascii() and target.isprintable()) or " " in target or "#" in target:
             return False
-        user, session, service = get("user"), get("session"), get("service")
-        try:
-            # As a rule all three are plain texts, and one look at them together is enough.
-            together: Any = user + session + service  # type: ignore[operator]
-            if not together.isprintable() or not (user and session and service):
-                return False
-        except (TypeError, AttributeError):
-            if not _are_names(user, session, service):
-                return False
-        status, wait = get("status"), get("wait_ms")
-        if status is not None and (type(status) is not int or not 100 <= status <= 999):
+        if user is not None and not (type(user) is str and user and user.isprintable()):
             return False
-        if wait is not None and (
-            (type(wait) is not float and type(wait) is not int) or not 0 <= wait <= MAX_MS
-        ):
+        if session is not None and not (type(session) is str and session and session.isprintable()):
             return False
-        if method not in _METHODS or "delay" in value or "body_b64" in value:
+        if service is not None and not (type(service) is str and service and service.isprintable()):
+            return False
+        stamp = self._stamp(get("ts"))
+        if not stamp or not _is_plain(value):
             return False
         headers, body = get("headers"), get("body")
         lines = "" if headers is None else self._headers.lines(headers)
@@ -133,31 +132,34 @@ class FastOps:
             if not (_JSON_LINE in lines or has_content_type(lines)):
                 lines += CONTENT_TYPE_JSON
         self._add(
-            line,
-            stamp,
-            method,
-            authority,
-            target,
-            user,
-            session,
-            service,
-            lines,
-            data,
-            status,
-            wait,
-        )
+            line, stamp, value["method"], authority, target, user, session, service, lines, data,
+            get("status"), get("wait_ms"),
+        )  # fmt: skip
         return True
 
-    def _learn_second(self, ts: str) -> bool:
+    def _stamp(self, ts: Any) -> int:
+        """Nanoseconds since 1970; 0 for what needs a closer look."""
+        if type(ts) is not str:
+            return ts if type(ts) is int and EARLIEST_NS <= ts < LATEST_NS else 0
+        second = self._seconds.get(ts[:19])
+        if second is None:
+            return self._learn_second(ts)
+        digits = ts[20:-1] if ts[-1] == "Z" else ts[20:-6] if ts[-6:] == "+00:00" else ""
+        step = _STEPS.get(len(digits))
+        if step is None or ts[19] != "." or not (digits.isdigit() and digits.isascii()):
+            return 0
+        return second + int(digits) * step
+
+    def _learn_second(self, ts: str) -> int:
         """Remember the second of a stamp that `parse_ts` accepts; its event goes the long way."""
         try:
             stamp = parse_ts(f"{ts[:19]}Z")
         except EventError:
-            return False
+            return 0
         if len(self._seconds) >= _HELD:
             self._seconds.clear()
         self._seconds[ts[:19]] = stamp
-        return False
+        return 0
 
     def _learn_authority(self, url: str, cut: int) -> bool:
         """Remember the host of a URL that `parse_event` accepts; its event goes the long way."""
@@ -174,19 +176,18 @@ class FastOps:
         return False
 
 
-def _are_names(*names: object) -> bool:
-    """True when each is None or a plain text; anything else is looked at more closely."""
-    return all(
-        name is None or (isinstance(name, str) and name != "" and name.isprintable())
-        for name in names
+def _is_plain(value: dict[str, Any]) -> bool:
+    """Method, status and wait are such as most events have, and no rarer key stands beside them."""
+    get = value.get
+    method, status, wait = get("method"), get("status"), get("wait_ms")
+    return (
+        type(method) is str
+        and method in _METHODS
+        and (status is None or (type(status) is int and 100 <= status <= 999))
+        and (wait is None or (type(wait) in _NUMBERS and 0 <= wait <= MAX_MS))
+        and "delay" not in value
+        and "body_b64" not in value
     )
-
-
-def _take_whole(sink: Sink, number: int, value: Any) -> None:
-    try:
-        sink.add(number, parse_entry(value))
-    except EventError as error:
-        sink.skip(number, error.reason, _gap_ms(value))
 
 
 def _gap_ms(value: Any) -> float:
@@ -197,19 +198,30 @@ def _gap_ms(value: Any) -> float:
     return delay if 0 < delay <= MAX_MS else 0.0
 
 
-def parse_entry(value: Any) -> Entry:
-    """The entry of one decoded object. Raises EventError with a short reason."""
+def parse_entry(value: Any, *, keeps_answer: bool = False) -> Entry:
+    """The entry of one decoded object. Raises EventError with a short reason.
+
+    keeps_answer: what was answered is part of the event, unless it is nothing that can be read.
+    """
     if type(value) is not dict:
         raise EventError("not an object")
     if type(value.get("method")) in (list, dict):  # cannot even be looked up
         raise EventError("bad method")
-    # What was answered is of no use to a tape, and JSON bodies are encoded in one way only.
-    needed = {k: v for k, v in value.items() if k not in ("response_body", "response_headers")}
-    body = needed.get("body")
-    if body is None or type(body) is str or needed.get("body_b64") is not None:
-        return Entry(parse_event(needed))
-    del needed["body"]
-    return Entry(parse_event(needed), _encode(body))
+    if keeps_answer:
+        try:
+            return _parse_whole(value)
+        except EventError as error:
+            if not error.reason.startswith("bad response"):
+                raise
+    return _parse_whole({k: v for k, v in value.items() if k not in _ANSWER})
+
+
+def _parse_whole(value: dict[str, Any]) -> Entry:
+    body = value.get("body")
+    if body is None or type(body) is str or value.get("body_b64") is not None:
+        return Entry(parse_event(value))
+    # JSON bodies are encoded in one way only.
+    return Entry(parse_event({k: v for k, v in value.items() if k != "body"}), _encode(body))
 
 
 def _encode(body: Any) -> bytes:
@@ -228,26 +240,39 @@ def _why_not_json(line: bytes | None) -> str:
     return NOT_JSON if line.strip() else "blank line"
 
 
-def _whole_object(lines: Source) -> tuple[int, Any] | None:
+def _whole_object(lines: Source, sink: Sink) -> tuple[int, Any] | None:
     """The one object that a file holds over several lines, and the line it starts on."""
     head = lines.head()
     start = head.lstrip()
-    if not start.startswith(b"{") or _is_json(start.split(b"\n", 1)[0]):
+    if not start.startswith(b"{") or _read_json(start.split(b"\n", 1)[0])[0] is not None:
         return None
     text = lines.whole(MAX_LINE)
-    try:
-        value = orjson.loads(text) if text is not None else None
-    except orjson.JSONDecodeError:
+    value, is_latin1 = _read_json(text or b"")
+    if value is None:
         return None
-    return (head[: len(head) - len(start)].count(b"\n") + 1, value) if value is not None else None
+    if is_latin1:
+        sink.note(LATIN1, 1)
+    return head[: len(head) - len(start)].count(b"\n") + 1, value
 
 
-def _is_json(line: bytes) -> bool:
+def _read_json(text: bytes) -> tuple[Any, bool]:
+    """What a text in JSON says, None when it is no JSON; and whether it is in Latin-1."""
     try:
-        orjson.loads(line)
+        return orjson.loads(text), False
     except orjson.JSONDecodeError:
-        return False
-    return True
+        return _read_latin1(text), True
+
+
+def _read_latin1(text: bytes) -> Any:
+    """What a text says that is not UTF-8 and is JSON in Latin-1; else None."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        try:
+            return orjson.loads(text.decode("latin-1"))
+        except orjson.JSONDecodeError:
+            return None
+    return None
 
 
 def _recognises(head: Head) -> bool:

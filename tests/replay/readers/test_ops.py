@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay.account import Tally
-from replay.readers.ops import FastOps, parse_entry, read_ops
+from replay.readers.entry import Entry
+from replay.readers.ops import LATIN1, FastOps, parse_entry, read_ops
 from replay.readers.source import Source, TraceFile
 from replay.rows import Rows
 from replay.tape import TapeWriter
@@ -248,3 +249,74 @@ def test_a_body_deeper_than_the_fast_encoder_goes_is_kept(tmp_path: Path) -> Non
         '{"ts": 1584273600000000000, "method": "POST", "url": "/", "body": ' + deep + "}"
     )
     assert read(tmp_path / "x").used == 1
+
+
+class Collected(Rows):
+    """Rows that keep what came to them, and ask for all of it."""
+
+    needs_whole = True
+
+    def __init__(self) -> None:
+        super().__init__(ScriptedWriter(), Tally())
+        self.entries: list[Entry] = []
+
+    def add(self, line: int, entry: Entry) -> None:
+        self.entries.append(entry)
+        super().add(line, entry)
+
+
+def collect(path: Path, content: bytes) -> Collected:
+    path.write_bytes(content)
+    rows = Collected()
+    with Source(TraceFile(path, path.name)) as source:
+        read_ops(source, rows)
+    rows.close()
+    return rows
+
+
+def test_who_asks_for_all_of_an_event_gets_its_answer(tmp_path: Path) -> None:
+    answered = {
+        **EVENT,
+        "body": {"a": 1},
+        "response_headers": {"Location": "/a/7"},
+        "response_body": {"id": 7},
+    }
+    rows = collect(tmp_path / "x", json.dumps(answered).encode() + b"\n")
+    (entry,) = rows.entries
+    assert entry.json_body == b'{"a":1}'
+    assert entry.event.response_headers == (("Location", "/a/7"),)
+    assert entry.event.response_body == b'{"id":7}'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"response_body_b64": "?"}, {"response_headers": 5}, {"response_headers": {"a": None}}],
+    ids=["no base64", "no headers", "no text"],
+)
+def test_an_answer_that_cannot_be_read_costs_no_request(
+    tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    line = json.dumps({**EVENT, **answer}).encode()
+    rows = collect(tmp_path / "x", line)
+    assert rows.entries[0].event.response_body is None
+    assert (rows.tally.used, read(tmp_path / "x").used) == (1, 1)
+
+
+@pytest.mark.parametrize("indent", [None, 2], ids=["a line", "pretty"])
+def test_latin1_is_read_and_told(tmp_path: Path, indent: int | None) -> None:
+    event = {**EVENT, "method": "POST", "body": {"name": "José"}}
+    text = json.dumps(event, ensure_ascii=False, indent=indent)
+    rows = collect(tmp_path / "x", text.encode("latin-1"))
+    assert rows.entries[0].json_body == '{"name":"José"}'.encode()
+    closed = rows.tally.close(trace_format="", stamps="", out_of_order=0, notes=())
+    assert (closed.skipped, closed.notes) == ({}, (f"{LATIN1} (1)",))
+
+
+def test_lines_in_latin1_are_counted(tmp_path: Path) -> None:
+    line = json.dumps({**EVENT, "user": "José"}, ensure_ascii=False)
+    content = f"{json.dumps(EVENT)}\n{line}\n{line}\n".encode("latin-1")
+    (tmp_path / "x").write_bytes(content + b'\xe9\n{"a": "\0"}\n')
+    tally = read(tmp_path / "x")
+    assert (tally.used, tally.skipped) == (3, {"not JSON": 2})
+    closed = tally.close(trace_format="", stamps="", out_of_order=0, notes=())
+    assert closed.notes == (f"{LATIN1} (2)",)
