@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from replay.readers.raw_body import Pairs
-from switchboard.event import Event
+from switchboard.event import Event, parse_event
 
 _FIELDS: Final = {
     "x-esr-user": "user",
@@ -57,6 +57,18 @@ def take_carried(headers: Iterable[tuple[str, str]]) -> tuple[Carried, Pairs]:
         elif value:
             found.setdefault(field, _decode(value))
     return Carried(**found), tuple(rest)
+
+
+def restore(event: Event) -> Event:
+    """The event with the names that its headers carry. Raises EventError for one that is none."""
+    carried, rest = take_carried(event.headers)
+    if len(rest) == len(event.headers):
+        return event
+    names = {"user": carried.user, "session": carried.session, "service": carried.service}
+    checked = parse_event({"delay": 0, "method": "GET", "url": "/", **names})
+    return event._replace(
+        user=checked.user, session=checked.session, service=checked.service, headers=rest
+    )
 
 
 def is_carrier(name: str) -> bool:

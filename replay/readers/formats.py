@@ -19,12 +19,19 @@ from replay.readers.gor import GOR
 from replay.readers.har import HAR
 from replay.readers.nginx_json import NGINX_JSON
 from replay.readers.ops import OPS
+from replay.readers.vegeta_json import VEGETA_JSON
+from replay.readers.vegeta_results import VEGETA_CSV, VEGETA_RESULTS
+from replay.readers.vegeta_targets import VEGETA_TARGETS
 
 FORMATS: Final[dict[str, Format]] = {
     each.name: each
     for each in (
         GOR,
         HAR,
+        VEGETA_RESULTS,
+        VEGETA_JSON,
+        VEGETA_CSV,
+        VEGETA_TARGETS,
         ALB,
         ENVOY,
         COMBINED,

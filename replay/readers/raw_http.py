@@ -25,6 +25,7 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-9]\d\d)(?: [^\0\r\n]*)?")
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")
 _LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_ENDS: Final = re.compile(rb"[\r\n\0]")
 _NON_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
 
@@ -52,7 +53,7 @@ def parse_request(data: bytes) -> RawRequest:
     chunked, length = _framing(pairs)
     if chunked and found[3] == b"0":  # RFC 9112, 6.1: its framing is faulty
         raise EventError("chunks in HTTP/1.0")
-    target = _NON_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], found[2]).decode("ascii")
+    target = percent_encode(found[2])
     body = join_chunks(rest) if chunked else _counted(rest, length or 0)
     headers = tuple(pair for pair in pairs if pair[0].lower() not in FRAMING)
     return RawRequest(found[1].decode("ascii"), target, _host(pairs), headers, body)
@@ -84,6 +85,26 @@ def build_url(target: str, host: str | None) -> str:
     return f"http://{host}{target}" if host and target.startswith("/") else target
 
 
+def percent_encode(target: bytes) -> str:
+    """A target as text: bytes that no URL may hold become what they are in one."""
+    return _NON_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], target).decode("ascii")
+
+
+def parse_header(name: bytes, value: bytes) -> tuple[str, str]:
+    """A header as text. Raises EventError for what could end it early."""
+    if _NAME.fullmatch(name) is None or _ENDS.search(value) is not None:
+        raise EventError("bad header")
+    return name.decode("ascii"), decode_text(value.strip(b" \t"))
+
+
+def decode_text(value: bytes) -> str:
+    """UTF-8, or else what old clients send."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
 def is_host(text: str) -> bool:
     """True for a name or an address, with a port or without, that can only be read in one way."""
     return _HOST.fullmatch(text) is not None
@@ -103,7 +124,7 @@ def _split_head(
         raise EventError(HEAD_TOO_LONG if len(data) > MAX_HEAD else "head without an end")
     line, *lines = data[:end].split(b"\r\n")
     for text in (line, *lines):
-        if b"\r" in text or b"\n" in text or b"\0" in text:
+        if _ENDS.search(text) is not None:
             raise EventError("lone CR, LF or NUL in the head")
     found = first.fullmatch(line)
     if found is None:
@@ -115,16 +136,9 @@ def _header(line: bytes) -> tuple[str, str]:
     name, colon, value = line.partition(b":")
     if line[:1] in (b" ", b"\t"):
         raise EventError("folded header")
-    if not colon or _NAME.fullmatch(name) is None:
+    if not colon:
         raise EventError("bad header")
-    return name.decode("ascii"), _text(value.strip(b" \t"))
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
+    return parse_header(name, value)
 
 
 def _framing(pairs: list[tuple[str, str]]) -> tuple[bool, int | None]:
