@@ -2,7 +2,8 @@
 
 Floor 1. Credentials and cookies go by name and by shape wherever they stand: headers, query, path,
 body. Who asked becomes a session under a key of the recorder's own, so that a replay keeps the
-order of a connection and nobody learns an address. Read next: `scrub.py`, `recorder.py`.
+order of a connection and nobody learns an address.
+Read next: `switchboard/scrub.py`, `recorder.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import quote
 
-from proxy.scrub import NOT_CAPTURED, TOO_LONG, Judged, judge_body
 from switchboard.credentials import REPLACED, has_secret_shape, safe_headers, safe_target
 from switchboard.event import Event
 from switchboard.exchange import Exchange, Headers
+from switchboard.scrub import NOT_CAPTURED, TOO_LONG, Judged, judge_body
 
 _VISIBLE: Final = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~"
 NOTHING: Final = Judged(None)

@@ -1,10 +1,10 @@
 """What of a recorded body may be kept: secrets are replaced, or the whole body is left out.
 
-Floor 1, pure. In forms and JSON the values of secret names read `sandbox` afterwards, as they do in
+Floor 0. In forms and JSON the values of secret names read `sandbox` afterwards, as they do in
 a query; in anything else a name or a shape that looks like a secret costs the whole body, and so
 does a compression that cannot be looked into. When in doubt it is left out: a replay can miss a
 body, a secret on a disk cannot be called back.
-Read next: `switchboard/credentials.py` (names and shapes), `recording.py`.
+Read next: `credentials.py` (names and shapes); recorder and exports of logs both ask this.
 """
 
 from __future__ import annotations
