@@ -18,7 +18,11 @@ import orjson
 from switchboard.event import EventError
 
 NOT_JSON: Final = "not JSON"
+TOO_MANY_VALUES: Final = "JSON of too many values"
 MAX_KEY: Final = 1_024
+MAX_VALUES: Final = 1_000_000
+"""What a long text may hold: decoded, a value of two bytes takes sixty and more."""
+_LONG: Final = 8 * 1024 * 1024
 SPACES: Final = b" \t\r\n"
 
 # Every repeat is possessive: there is nothing to go back to, so no input can make it slow.
@@ -37,6 +41,7 @@ def _build_skipper(opened: bytes, closed: bytes) -> re.Pattern[bytes]:
 
 _SKIPPERS: Final = {b"{": _build_skipper(b"{", b"}"), b"[": _build_skipper(b"[", b"]")}
 _STRING: Final = re.compile(_REST, re.DOTALL)
+_TEXT: Final = re.compile(rb'"' + _REST + rb'"?', re.DOTALL)
 _SCALAR: Final = re.compile(rb'[^\s,:"{}\[\]]*+')
 _BLANK: Final = re.compile(rb"[ \t\r\n]*+")
 
@@ -227,6 +232,8 @@ def parse_json(text: bytes) -> Any:
     What orjson is too strict for is read all the same: lone surrogates, control characters, bytes
     that are no UTF-8 (each becomes a surrogate, as `surrogateescape` has it).
     """
+    if len(text) > _LONG and _count_values(text) > MAX_VALUES:
+        raise EventError(TOO_MANY_VALUES)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -235,3 +242,8 @@ def parse_json(text: bytes) -> Any:
         return json.loads(text.decode("utf-8", "surrogateescape"), strict=False)
     except (ValueError, RecursionError):
         raise EventError(NOT_JSON) from None
+
+
+def _count_values(text: bytes) -> int:
+    bare = _TEXT.sub(b"", text)
+    return sum(map(bare.count, (b",", b"[", b"{")))

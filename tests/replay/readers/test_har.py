@@ -18,7 +18,7 @@ from replay.readers.entry import Entry
 from replay.readers.har import HAR, NO_ENTRIES, OVERLONG_ENTRY, TRUNCATED, read_har
 from replay.readers.har_entry import ABORTED, CACHED, NO_OFFSET, NOT_HTTP, parse_har_entry
 from replay.readers.head import Head
-from replay.readers.json_stream import NOT_JSON
+from replay.readers.json_stream import NOT_JSON, TOO_MANY_VALUES
 from replay.readers.sniff import sniff
 from replay.readers.source import Source, TraceFile
 from switchboard.event import EventError
@@ -548,6 +548,14 @@ def test_an_entry_without_end_fills_no_memory(
     assert (len(sink.urls), sink.skipped) == (2, [(2, OVERLONG_ENTRY)])
     sink = read_file(tmp_path, b'{"log":{"entries":[%b,%b' % (whole, long[:-2]))
     assert (len(sink.urls), sink.skipped) == (1, [(2, OVERLONG_ENTRY)])
+
+
+def test_a_long_entry_of_tiny_values_fills_no_memory(read: Callable[..., ListSink]) -> None:
+    text = json.dumps(an_entry()).encode()
+    tiny, long = b"[]," * 3_000_000, b'{"a":"' + b"[,{" * 3_000_000 + b'"}'
+    sink = read(b'{"log":{"entries":[%b,{"a":[%b0]},%b]}}' % (text, tiny, long))
+    assert len(sink.urls) == 1
+    assert sink.skipped == [(2, TOO_MANY_VALUES), (3, "no request")]
 
 
 @pytest.mark.parametrize(
