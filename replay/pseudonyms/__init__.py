@@ -1,0 +1,1 @@
+"""Pseudonyms: the same for the same citizen everywhere, written as the real value was."""

@@ -1,0 +1,134 @@
+"""Ways to reach somebody: phone numbers, e-mail addresses, IP addresses.
+
+Read next: `person.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+
+from replay.identifiers.sandbox import is_reserved_email, is_sandbox_phone
+from replay.pseudonyms.keyed import Keyed
+from replay.pseudonyms.shape import digits_from, digits_of, put_digits
+
+_EXTENSION: Final = re.compile(r"[ ,;]*(?:extension|ext\.?|x|#)[ .:]*[0-9]{1,6}\Z", re.IGNORECASE)
+_PHONE: Final = re.compile(r"(?:tel:)?[+0-9 .\-/()\u200b]{7,40}", re.IGNORECASE)
+_SEPARATOR: Final = re.compile(r"[ .\-/]")
+_FICTION_ABROAD: Final = (("44", 12, "447700900"), ("61", 11, "61491570"), ("33", 11, "3319900"))
+"""Numbers that the regulators keep for films: the country's code, all digits, how they begin."""
+_EMAIL: Final = re.compile(r"[^@\s<>,;:\"]{1,256}@([^@\s<>,;:\"/]{1,255})")
+_ENDPOINT: Final = re.compile(
+    r"(\[?)([0-9A-Fa-f:.]{2,45})(%[\w.]{1,16})?(\]?)(:[0-9]{1,5}|/[0-9]{1,3})?"
+)
+_ADDRESS: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3}){3})(:[0-9]{1,5}|/[0-9]{1,2})?")
+_DOCUMENTATION: Final = ("192.0.2.", "198.51.100.")
+_DOCUMENTATION_6: Final = 0x20010DB8 << 96
+
+
+def phone(keyed: Keyed, text: str) -> str | None:
+    """555-0100 to 555-0199 of an area by hash; abroad a number for films, where we know some."""
+    extension = _EXTENSION.search(text)
+    main = text if extension is None else text[: extension.start()]
+    digits = digits_of(main)
+    if not _PHONE.fullmatch(main) or not 7 <= len(digits) <= 15:
+        return None
+    if is_sandbox_phone(digits):
+        return text
+    is_abroad = "+" in main or digits.startswith("00")
+    if is_abroad:
+        digits = digits.removeprefix("00")
+    made = _written(keyed, main, digits, is_abroad)
+    if extension is None:
+        return made
+    return made + put_digits(extension[0], "0" * len(digits_of(extension[0])))
+
+
+def _written(keyed: Keyed, main: str, digits: str, is_abroad: bool) -> str:
+    if is_abroad and digits[0] != "1":
+        return _abroad(keyed, main, digits)
+    if len(digits) == 11 and digits[0] == "1":
+        return put_digits(main, f"1{_fictional(keyed, digits[1:])}")
+    if len(digits) == 10:
+        return put_digits(main, _fictional(keyed, digits))
+    if len(digits) == 7:
+        return put_digits(main, f"55501{digits_from(keyed.number('phone', digits), 2)}")
+    return _spelled(main, _fictional(keyed, digits), "")
+
+
+def _abroad(keyed: Keyed, main: str, digits: str) -> str:
+    for code, length, begin in _FICTION_ABROAD:
+        if digits.startswith(code) and len(digits) == length:
+            rest = digits_from(keyed.number("phone", digits), length - len(begin))
+            return put_digits(main, ("00" if "+" not in main else "") + begin + rest)
+    return _spelled(main, _fictional(keyed, digits), "+1")
+
+
+def _fictional(keyed: Keyed, digits: str) -> str:
+    """Ten digits: an area that can be (no N9X, no N11), 555, 01 and two more."""
+    number, first = divmod(keyed.number("phone", digits), 8)
+    number, second = divmod(number, 9)
+    number, third = divmod(number, 10)
+    if second == third == 1:
+        third = 2
+    return f"{first + 2}{second}{third}55501{digits_from(number, 2)}"
+
+
+def _spelled(main: str, ten: str, code: str) -> str:
+    found = _SEPARATOR.search(main.strip())
+    mark = found[0] if found else ""
+    parts = [code, ten[:3], ten[3:6], ten[6:]] if code else [ten[:3], ten[3:6], ten[6:]]
+    return mark.join(parts)
+
+
+def email(keyed: Keyed, text: str) -> str | None:
+    """`u` and ten hexadecimal digits at example.com; addresses at reserved domains stay."""
+    found = _EMAIL.fullmatch(text.removeprefix("mailto:"))
+    if found is None:
+        return None
+    if is_reserved_email(found[1]):
+        return text
+    local = keyed.bytes_of("email", found[0].casefold()).hex()[:10]
+    start = "mailto:" if text.startswith("mailto:") else ""
+    return f"{start}u{local}@example.com"
+
+
+def ip(keyed: Keyed, text: str) -> str | None:
+    """An address kept for documentation, of the same version; ports and a list's commas stay."""
+    if "," in text:
+        parts = [ip(keyed, part.strip(" ")) for part in text.split(",", 64)]
+        return ", ".join([part for part in parts if part]) if all(parts) else None
+    found = _ADDRESS.fullmatch(text)
+    if found is not None:
+        address = _parse(found[1])
+        return None if address is None else _other_address(keyed, address) + (found[2] or "")
+    found = _ENDPOINT.fullmatch(text)
+    address = None if found is None else _parse(found[2])
+    if found is None or address is None or bool(found[1]) != bool(found[4]):
+        return None
+    return f"{found[1]}{_other_address(keyed, address)}{found[4]}{found[5] or ''}"
+
+
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _other_address(keyed: Keyed, address: IPv4Address | IPv6Address) -> str:
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return f"::ffff:{_other_address(keyed, address.ipv4_mapped)}"
+    text = str(address)
+    if address.is_loopback or address.is_unspecified:
+        return text
+    number = keyed.number("ip", text)
+    if isinstance(address, IPv4Address):
+        if text.startswith(_DOCUMENTATION):
+            return text
+        number, at = divmod(number, len(_DOCUMENTATION))
+        return f"{_DOCUMENTATION[at]}{number % 254 + 1}"
+    if int(address) >> 96 == _DOCUMENTATION_6 >> 96:
+        return text
+    return str(IPv6Address(_DOCUMENTATION_6 | number & (1 << 96) - 1))
