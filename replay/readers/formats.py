@@ -17,6 +17,7 @@ from replay.readers.envoy_json import ENVOY_JSON
 from replay.readers.format import Format
 from replay.readers.gor import GOR
 from replay.readers.har import HAR
+from replay.readers.mitmproxy_flows import MITMPROXY
 from replay.readers.nginx_json import NGINX_JSON
 from replay.readers.ops import OPS
 from replay.readers.vegeta_json import VEGETA_JSON
@@ -27,6 +28,7 @@ FORMATS: Final[dict[str, Format]] = {
     each.name: each
     for each in (
         GOR,
+        MITMPROXY,
         HAR,
         VEGETA_RESULTS,
         VEGETA_JSON,
