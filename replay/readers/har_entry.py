@@ -28,7 +28,7 @@ Pairs = list[tuple[str, str]]
 
 _BASIC_OFFSET: Final = re.compile(r"[+-][0-9]{4}")
 _OFFSET: Final = re.compile(r"[+-][0-9]{2}:[0-9]{2}")
-_NOT_A_NETWORK: Final = frozenset({"Memory Cache", "Disk Cache", "Service Worker"})
+_CACHES: Final = frozenset({"Memory Cache", "Disk Cache"})
 _OF_THE_WIRE: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """What an answer says of bytes that a HAR does not hold: its text is unpacked already."""
 
@@ -132,7 +132,7 @@ def _check_sent(value: Mapping[str, Any], response: Mapping[str, Any]) -> None:
     if (
         value.get("_fromCache")
         or response.get("_fromCache")
-        or response.get("_fetchType") in _NOT_A_NETWORK
+        or response.get("_fetchType") in _CACHES
         or (origin and origin != "network")
     ):
         raise EventError(CACHED)

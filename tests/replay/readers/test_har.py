@@ -75,7 +75,7 @@ def read_file(folder: Path, data: bytes, *, needs_whole: bool = True) -> ListSin
     with Source(TraceFile(path, "a.har")) as source:
         read_har(source, sink)
         if source.damage is not None:  # as whoever opened it counts it
-            sink.skip(source.damaged_line, source.damage)
+            sink.skip(max(source.damaged_line, 1), source.damage)
     return sink
 
 
@@ -329,6 +329,7 @@ def test_a_worker_that_asked_the_network_was_no_cache() -> None:
     worker = {"_fetchedViaServiceWorker": True, "_serviceWorkerResponseSource": "network"}
     assert parsed(lambda e: e["response"].update(worker)).event.status == 200
     assert parsed(lambda e: e["response"].update(_fetchType="Network Load")).event.status == 200
+    assert parsed(lambda e: e["response"].update(_fetchType="Service Worker")).event.status == 200
 
 
 # Headers.

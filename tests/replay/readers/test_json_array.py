@@ -66,7 +66,7 @@ def read(folder: Path, data: bytes) -> LineSink:
     with opened(folder, data) as source:
         read_ops(source, sink)
         if source.damage is not None:
-            sink.skip(source.damaged_line, source.damage)
+            sink.skip(max(source.damaged_line, 1), source.damage)
         assert source.source_file().bytes == len(data)
     return sink
 
