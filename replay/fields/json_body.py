@@ -29,7 +29,7 @@ _split: Final = re.compile(
 ).split
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_ODD: Final = re.compile(r"NaN|Infinity|\\u[dD][89a-fA-F]")
+_ODD: Final = re.compile(r"NaN|Infinity|\\u[dD][89a-fA-F]|[0-9]{300}|[eE][+-]?[0-9]{3}")
 
 
 _loose: Final = JSONDecoder(strict=False).decode

@@ -11,12 +11,12 @@ import re
 from html import escape, unescape
 from typing import Final
 
-from replay.fields.places import MAX_LEAVES, Show, step
+from replay.fields.places import MAX_LEAVES, Show, looks_like_data, step
 
 # The look behind keeps the search from trying again at every letter of a long word.
 _ATTRIBUTE: Final = re.compile(r"(?<![\w:.@-])([\w:.@-]+)(\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s\"'>=]+)")
 _NAME: Final = re.compile(r"/?([A-Za-z_][\w:.-]{0,63})")
-_PLAIN_TAG: Final = re.compile(r"/?[A-Za-z_][\w:.-]{0,63}\s*[\w\s-]{0,64}/?")
+_PLAIN_TAG: Final = re.compile(r"/?[A-Za-z_][\w:.-]{0,63}(?:\s[A-Za-z\s-]{0,64})?/?")
 _TELLING: Final = ("name", "id", "property")
 _TOLD: Final = frozenset({"value", "content"})
 
@@ -67,11 +67,10 @@ def _map_text(raw: str, name: str, show: Show, path: str) -> str:
 
 
 def _map_tag(tag: str, show: Show, here: str) -> str:
-    if _PLAIN_TAG.fullmatch(tag) is not None:
+    if _PLAIN_TAG.fullmatch(tag) is not None and not looks_like_data(tag):
         return tag
     found = _NAME.match(tag)
-    rest = "" if found is None else _ATTRIBUTE.sub("", tag[found.end() :])
-    if found is None or rest.strip(" \t\r\n/?") != "":
+    if found is None or not _is_sound(found[1], tag[found.end() :]):
         return _map_text(tag, "", show, f"{here}.tag")  # a comment, a doctype, or no tag at all
     element = found[1].rpartition(":")[2]
     head, body = tag[: found.end()], tag[found.end() :]
@@ -93,6 +92,13 @@ def _map_tag(tag: str, show: Show, here: str) -> str:
         return f"{key}{mark}{quote}{written}{quote}"
 
     return head + _ATTRIBUTE.sub(replace, body)
+
+
+def _is_sound(element: str, body: str) -> bool:
+    """Nothing is there but attributes, and no name of them is data."""
+    if looks_like_data(element) or _ATTRIBUTE.sub("", body).strip(" \t\r\n/"):
+        return False
+    return not any(looks_like_data(each[1]) for each in _ATTRIBUTE.finditer(body))
 
 
 def _told_by(body: str) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from replay.fields.places import Show, step
+from replay.fields.places import Show, looks_like_data, step
 
 MapContent = Callable[[bytes, str, str, str], bytes]
 """Content, its type, its path and its name: the content with its leaves replaced."""
@@ -17,7 +17,7 @@ MapContent = Callable[[bytes, str, str, str], bytes]
 _MOST_PARTS: Final = 1_000
 _BOUNDARY: Final = re.compile(r'\bboundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
 _PARAM: Final = re.compile(r'(?<![\w*-])((?:file)?name)="([^"]*)"', re.IGNORECASE)
-_TYPE: Final = re.compile(r"^content-type:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_LINE: Final = re.compile(r"^([\w-]{1,64}):[ \t]*([^\r\n]*)", re.MULTILINE)
 _ODD: Final = re.compile(r'[\x00-\x1f"\x7f\ud800-\udfff]')
 
 
@@ -47,36 +47,49 @@ def _map_part(piece: bytes, show: Show, here: str, map_content: MapContent) -> b
     end = b"\r\n" if rest.endswith(b"\r\n") else b"\n" if rest.endswith(b"\n") else b""
     content = rest[: len(rest) - len(end)]
     lines = head.decode("latin-1")
-    params = {each[1].lower(): each[2] for each in _PARAM.finditer(lines)}
+    said = {each[1].lower(): each[2] for each in _LINE.finditer(lines)}
+    params = dict(_PARAM.findall(said.get("content-disposition", "")))
     name = _utf8(params.get("name", ""))
     path = here + step(name)
-    new_lines = _map_file_name(lines, show, path) if "filename" in params else lines
-    found = _TYPE.search(lines)
-    kind = found[1] if found else "text/plain"
+    new_lines = _LINE.sub(lambda line: _map_line(line, name, show, path), lines)
+    kind = said.get("content-type", "text/plain")
     new = map_content(content, kind, path, name) if content else content
     if new is content and new_lines == lines:
         return piece
     return new_lines.encode("latin-1", "replace") + break_ + new + end
 
 
+def _map_line(line: re.Match[str], name: str, show: Show, path: str) -> str:
+    """A header of a part; of its type nothing is shown, of its disposition the names."""
+    low, value = line[1].lower(), line[2]
+    if low == "content-type" or not value:
+        return line[0]
+    if low == "content-disposition":
+        return _PARAM.sub(lambda param: _map_name(param, show, path), line[0])
+    text = _utf8(value)
+    new = show(f"{path}.header{step(low)}", line[1], text)
+    return line[0] if new == text else f"{line[1]}: {_clean(new or '')}"
+
+
+def _map_name(param: re.Match[str], show: Show, path: str) -> str:
+    """The name of a file, or of a field where that tells too much."""
+    text = _utf8(param[2])
+    is_file = param[1].lower() == "filename"
+    if not text or not (is_file or looks_like_data(text)):
+        return param[0]
+    new = show(f"{path}.filename" if is_file else f"{path}~key", "filename" * is_file, text)
+    return param[0] if new == text else f'{param[1]}="{_clean(new or "")}"'
+
+
+def _clean(text: str) -> str:
+    """What may stand in a header of a part."""
+    return _ODD.sub("_", text).encode("utf-8", "replace").decode("latin-1")
+
+
 def _map_loose(piece: bytes, here: str, map_content: MapContent) -> bytes:
     """What stands outside the parts: as a rule `--` and a line's end."""
     bare = piece.strip(b"\r\n- ")
     return map_content(piece, "text/plain", here, "") if bare else piece
-
-
-def _map_file_name(lines: str, show: Show, path: str) -> str:
-    def replace(found: re.Match[str]) -> str:
-        text = _utf8(found[2])
-        if found[1].lower() != "filename" or not text:
-            return found[0]
-        new = show(f"{path}.filename", "filename", text)
-        if new == text:
-            return found[0]
-        clean = _ODD.sub("_", new or "").encode("utf-8", "replace").decode("latin-1")
-        return f'{found[1]}="{clean}"'
-
-    return _PARAM.sub(replace, lines)
 
 
 def _utf8(text: str) -> str:

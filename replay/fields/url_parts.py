@@ -10,7 +10,7 @@ from typing import Final
 
 from replay.fields.form import map_pairs
 from replay.fields.percent import SEGMENT_SAFE, decode, encode
-from replay.fields.places import MAX_LEAVES, Show, step
+from replay.fields.places import MAX_LEAVES, Show, looks_like_data, step
 
 _NOT_HOST: Final = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
 _EMPTY: Final = "-"
@@ -123,7 +123,7 @@ def _map_matrix(segment: str, name: str, show: Show, here: str) -> str:
     mapped = [_map_segment(head, name, show, here) if head else head]
     for param in params:
         key, mark, raw = param.partition("=")
-        if mark and raw:
+        if mark and raw and not looks_like_data(key):
             mapped.append(f"{key}={_map_segment(raw, key, show, f'{here};{step(key)[1:]}')}")
         else:
             mapped.append(_map_segment(param, "", show, f"{here};") if param else param)
