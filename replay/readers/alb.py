@@ -56,7 +56,9 @@ def parse_line(line: bytes) -> Entry:
         raise EventError(BLANK)
     if not _BEGINS.match(line):
         raise EventError(NOT_A_LINE)
-    if len(fields) < _FEWEST + 1 or not fields[12][1]:
+    if len(fields) <= _FEWEST or not fields[12][1]:
+        raise EventError(CUT)
+    if len(fields) == _FEWEST + 1 and not line.endswith(b'"'):  # in the middle of the request
         raise EventError(CUT)
     texts = [text for text, _ in fields]
     method, target = split_request(unescape(texts[12]))

@@ -123,7 +123,7 @@ class _Reader:
             quote=self._mark(raw, "quote", '"'),
             has_header=self._flag(raw, "header", True),
         )
-        if raw:
+        if isinstance(value, Mapping):
             self._check(mapping)
         return mapping
 

@@ -112,7 +112,7 @@ class RowReader:
             return _by_format(value, mapping.ts_format)
         if mapping.ts_unit:
             return parse_number(as_text(value) or "", mapping.ts_unit)
-        return parse_any(float(value) if isinstance(value, Decimal) else value)
+        return parse_any(_digits(value) if isinstance(value, Decimal) else value)
 
     def _url(self, row: Sequence[Any]) -> str | None:
         host, scheme = self._text(row, "host"), self._text(row, "scheme")
@@ -199,6 +199,11 @@ def _number(text: str | None, unit: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) and value >= 0 else None
+
+
+def _digits(value: Decimal) -> str:
+    """All digits of a decimal, without an exponent; "" for one that is no time."""
+    return f"{value:f}" if value.is_finite() and abs(value.adjusted()) < 40 else ""
 
 
 def _by_format(text: str, layout: str) -> tuple[int, bool]:
