@@ -1,0 +1,87 @@
+"""Files of a trace, each through its own reader, into one chain of sinks that ends in a file.
+
+A file that was asked for itself must be a trace; one that merely lay in a folder is counted when it
+is none. Read next: `readers/sniff.py` (which format a file has), `trace_writer.py`; `reading.py` is
+the same for a tape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from replay.account import Tally
+from replay.readers.entry import Sink
+from replay.readers.format import Format
+from replay.readers.formats import FORMATS
+from replay.readers.head import Head
+from replay.readers.ops import OPS
+from replay.readers.sniff import Unreadable, sniff
+from replay.readers.source import Source, TraceFile
+from switchboard.errors import TraceError
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes read so far and the bytes there are; 0 where nobody knows how many."""
+
+
+class End(Protocol):
+    """Where the chain of sinks ends."""
+
+    file: str
+    tally: Tally
+
+    def skip(self, line: int, reason: str, gap_ms: float = 0.0) -> None:
+        """As `Sink.skip`."""
+
+
+def read_file(
+    file: TraceFile,
+    sink: Sink,
+    end: End,
+    forced: Format | None,
+    on_bytes: Callable[[int], None] | None = None,
+) -> Format | None:
+    """One file into the sink; the format it had, None when none. Raises TraceError.
+
+    end: what the sink's chain ends in; it learns the file's name, and what became of the file.
+    """
+    with Source(file, on_bytes) as source:
+        end.file = source.name
+        found = forced or sniff(Head(source.head()))
+        if isinstance(found, Unreadable):
+            if file.asked_for:
+                raise TraceError(_not_a_trace(file, found))
+            end.skip(1, f"not a trace: {found.kind}")
+        else:
+            # A file of blank lines is in no format; reading it counts them.
+            (found or OPS).read(source, sink)
+        if source.damage is not None:
+            end.skip(max(source.damaged_line, 1), source.damage)
+        end.tally.add_source(source.source_file())
+    return found if isinstance(found, Format) else None
+
+
+def count_progress(
+    files: Sequence[TraceFile], on_progress: Progress | None
+) -> Callable[[int], None] | None:
+    """What a source is to be told its bytes by."""
+    if on_progress is None:
+        return None
+    sizes = [file.size() for file in files]
+    total = 0 if None in sizes else sum(size or 0 for size in sizes)
+    done = 0
+
+    def add(count: int) -> None:
+        nonlocal done
+        done += count
+        on_progress(min(done, total) if total else done, total)
+
+    return add
+
+
+def _not_a_trace(file: TraceFile, found: Unreadable) -> str:
+    known = "; ".join(each.title for each in FORMATS.values())
+    return (
+        f"{file.shown} is not a trace this can read: it looks like {found.kind}. "
+        f"It reads {known}; each plain or compressed"
+    )
