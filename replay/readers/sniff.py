@@ -71,14 +71,19 @@ def sniff(head: Head) -> Format | Unreadable | None:
 
 
 def _choose(head: Head, found: list[Format]) -> Format:
-    """The format of most lines; but one that is told by more than a line is taken as it is."""
+    """The format of most lines; but one that is told by more than its lines is taken as it is."""
     first = found[0]
-    if len(found) == 1 or first.is_binary:
+    if len(found) == 1 or not _is_of_lines(first, head):
         return first
     owners = Counter(_owner(Head(line, is_all=True), found) for line in head.lines)
-    if not owners[first.name]:
-        return first
     return max(found, key=lambda each: owners[each.name])  # of equals, the one that is asked first
+
+
+def _is_of_lines(found: Format, head: Head) -> bool:
+    """True when it is all the same to the format in which order the lines stand."""
+    if found.is_binary:
+        return False
+    return found.recognises(Head(b"\n".join(reversed(head.lines)), is_all=True))
 
 
 def _owner(line: Head, found: list[Format]) -> str:
