@@ -16,7 +16,7 @@ from replay.fields.leaf import Visit
 from replay.fields.markup import map_markup
 from replay.fields.multipart import map_multipart
 from replay.fields.nested import opened
-from replay.fields.packed import pack, unpack
+from replay.fields.packed import GZIP_MAGIC, pack, unpack
 from replay.fields.places import Show
 
 MAX_BODY: Final = 16 * 1024 * 1024
@@ -46,8 +46,12 @@ def map_body(
 def _map_any(
     body: bytes, content_type: str, show: Show, here: str, name: str, encoding: str = ""
 ) -> bytes:
-    packed = unpack(body, encoding) if encoding or body[:2] == b"\x1f\x8b" else None
-    if packed is not None:
+    if encoding or body.startswith(GZIP_MAGIC):
+        packed = unpack(body, encoding)
+        if packed is None:
+            return (
+                body if not _is_utf8_text(body) else _map_any(body, content_type, show, here, name)
+            )
         inner, kind = packed
         mapped = _map_any(inner, content_type, show, here, name) if inner else inner
         return body if mapped == inner else pack(mapped, kind)
