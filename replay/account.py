@@ -136,7 +136,7 @@ def _parse_counts(value: Mapping[str, Any]) -> Counts:
 class Tally:
     """Counts while a trace is read. Memory stays flat: a few examples for each reason."""
 
-    def __init__(self, max_sources: int | None = None) -> None:
+    def __init__(self) -> None:
         self.used = 0
         self.skipped: dict[str, int] = {}
         self.dropped: dict[str, int] = {}
@@ -145,11 +145,10 @@ class Tally:
         self._notes: dict[str, int] = {}
         self._more_notes = 0
         self._examples: dict[str, list[Example]] = {}
-        self._max_sources = MAX_SOURCES if max_sources is None else max_sources
         self._sources: list[SourceFile] = []
         self._more_files = 0
         self._more_bytes = 0
-        self._more_digest = hashlib.sha256()
+        self._more_digest = b""
 
     @property
     def entries(self) -> int:
@@ -178,12 +177,13 @@ class Tally:
 
     def add_source(self, source: SourceFile) -> None:
         """Past `MAX_SOURCES` files the rest are folded into one line, so that memory stays flat."""
-        if len(self._sources) < self._max_sources:
+        if len(self._sources) < MAX_SOURCES:
             self._sources.append(source)
             return
         self._more_files += 1
         self._more_bytes += source.bytes
-        self._more_digest.update(f"{source.path}\0{source.sha256}\n".encode())
+        line = f"{source.path}\0{source.sha256}\n".encode()
+        self._more_digest = hashlib.sha256(self._more_digest + line).digest()
 
     def merge(self, other: Tally) -> None:
         """Take in what was counted of the part of the trace that follows."""
@@ -250,7 +250,7 @@ class Tally:
 
     def _rest_of_sources(self) -> SourceFile:
         rest = f"(and {self._more_files} more files)"
-        return SourceFile(rest, self._more_bytes, self._more_digest.hexdigest())
+        return SourceFile(rest, self._more_bytes, self._more_digest.hex())
 
 
 def _sorted(counts: Counts) -> Counts:

@@ -8,23 +8,24 @@ Read next: `readers/` (what is read), `people.py` (who sent it), `tape.py` (what
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from replay.account import EXACT, Tally, describe_skips
+from replay.account import EXACT, Account, Tally, describe_skips
 from replay.arrange import Arranged, arrange
+from replay.build_workers import read_parts
 from replay.link import MAX_LINKS
-from replay.readers.entry import Sink
+from replay.places import named
 from replay.readers.format import Format
 from replay.readers.formats import FORMATS
-from replay.readers.head import Head
-from replay.readers.ops import OPS
-from replay.readers.sniff import Unreadable, sniff
-from replay.readers.source import Source, TraceFile, find_files
-from replay.rows import Rows
+from replay.readers.source import Named, TraceFile, find_files
+from replay.reading import Chain, Piece, Reader, Reading, pieces_of
+from replay.segments import plan_parts
 from replay.tape import ANONYMISER, VERSION, TapeInfo, TapeWriter
+from replay.twins import find_twins
 from switchboard.errors import LeakError, TraceError
 
 if TYPE_CHECKING:
@@ -33,12 +34,19 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the bytes there are."""
 
-Chain = Callable[["Rows", Tally, "Findings"], Sink]
-"""Builds what stands between the readers and the rows."""
+_HOUR_NS: Final = 3_600 * 10**9
+
+
+class EmptyTraceError(TraceError):
+    """Nothing in the trace can be used; `account` says what became of it."""
+
+    def __init__(self, message: str, account: Account) -> None:
+        super().__init__(message)
+        self.account = account
 
 
 def build_tape(
-    sources: Sequence[Path],
+    sources: Sequence[Named],
     folder: Path,
     *,
     seed: int = 0,
@@ -50,6 +58,7 @@ def build_tape(
     allowed: Collection[str] = (),
     anonymiser: str = ANONYMISER,
     workers: int = 1,
+    in_order: bool = True,
 ) -> TapeInfo:
     """Compile files and folders into a tape at `folder`, replacing a tape that stands there.
 
@@ -57,25 +66,64 @@ def build_tape(
     format: None recognises each file by its content.
     were_found: the files lay in a folder that was named, so one that is no trace is merely counted.
     chain: builds what every entry goes through before it becomes a row; None is nothing.
-    findings: what the chain found of real people; anything in it that is not `allowed` (a kind)
-    keeps the tape from being kept.   anonymiser: says in the tape what was done to personal data.
+    findings: what the chain found of real people; anything of a kind that nobody allowed keeps
+    the tape from being kept.   allowed: the kinds that are, for the record.
+    anonymiser: says in the tape what was done about personal data.
     workers: how many processes share the reading; the tape is the same, byte for byte.
-    Raises TraceError when there is nothing to replay, LeakError when something was found that must
-    not be kept, OSError when the tape cannot be written.
-    An interrupted build leaves nothing behind that opens as a tape.
+    in_order: the chain has to see the trace from front to end, as links do, so one process reads
+    it. Where that is not so, `chain` must be picklable: each process builds its own.
+    Raises EmptyTraceError when there is nothing to replay, any other TraceError when it cannot be
+    read, LeakError when something was found that must not be kept, OSError when the tape cannot be
+    written. A build that ends so, or is interrupted, leaves nothing behind that opens as a tape.
     """
     files = find_files(sources, were_found=were_found)
+    pieces = pieces_of(files, find_twins(files))
+    if chain is not None and findings is None:
+        findings = _new_findings()
+    judged = Judged(findings, frozenset(allowed), anonymiser)
+    progress = _progress_of(files, on_progress)
     with TapeWriter(folder) as writer:
-        rows = Rows(writer, Tally())
-        sink: Sink = rows
-        if chain is not None:
-            findings = _new_findings() if findings is None else findings
-            sink = chain(rows, rows.tally, findings)
-        progress = _progress_of(files, on_progress)
-        found = [_read_file(file, sink, rows, format, progress) for file in files]
-        judged = Judged(findings, frozenset(allowed), anonymiser)
-        formats = [each for each in found if each is not None]
-        return writer.commit(_finish(writer, rows, formats, seed, judged))
+        reading = None
+        if chain is None or not in_order:
+            reading = _read_shared(pieces, writer, format, chain, findings, progress, workers)
+        if reading is None:
+            reader = Reader(
+                writer, chain=chain, findings=findings, forced=format, on_bytes=progress
+            )
+            reader.read(pieces)
+            reading = reader.result()
+            for _, source in reader.sources:
+                reading.tally.add_source(source)
+        return writer.commit(_finish(writer, reading, seed, judged))
+
+
+def _read_shared(
+    pieces: Sequence[Piece],
+    writer: TapeWriter,
+    forced: Format | None,
+    chain: Chain | None,
+    findings: Findings | None,
+    on_bytes: Callable[[int], None] | None,
+    workers: int,
+) -> Reading | None:
+    """What several processes made of the trace; None when one has to read it."""
+    if forced is not None and FORMATS.get(forced.name) is not forced:
+        return None  # it was made for this trace, and only here
+    parts = plan_parts(pieces, workers, forced)
+    if len(parts) < 2:
+        return None
+    reading = read_parts(
+        parts,
+        writer,
+        forced=None if forced is None else forced.name,
+        chain=chain,
+        findings=findings,
+        on_bytes=on_bytes,
+    )
+    if reading is None:
+        for path in writer.path.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return reading
 
 
 def _new_findings() -> Findings:
@@ -94,20 +142,17 @@ class Judged:
 
     def check(self) -> None:
         """Raises LeakError when something was found that nobody allowed."""
-        refused = {kind: n for kind, n in self._counts().items() if kind not in self.allowed}
-        if refused:
-            listed = ", ".join(f"{kind} ({count})" for kind, count in sorted(refused.items()))
-            raise LeakError(
-                f"the tape is not kept: it may hold data of real people or systems: {listed}",
-                refused,
-            )
+        found = self.findings
+        if found is not None and found.total:
+            from replay.findings import describe_counts
 
-    def passed(self) -> dict[str, int]:
+            listed = describe_counts(found.counts)
+            message = f"the tape is not kept: it may hold data of real people or systems: {listed}"
+            raise LeakError(message, found.counts)
+
+    def passed(self) -> Mapping[str, int]:
         """What was found and is allowed, by kind."""
-        return {kind: n for kind, n in self._counts().items() if kind in self.allowed}
-
-    def _counts(self) -> Mapping[str, int]:
-        return {} if self.findings is None else self.findings.counts
+        return {} if self.findings is None else self.findings.allowed
 
 
 def _progress_of(
@@ -115,7 +160,7 @@ def _progress_of(
 ) -> Callable[[int], None] | None:
     if on_progress is None:
         return None
-    total = sum(file.path.stat().st_size for file in files)
+    total = sum(file.size() or 0 for file in files)
     done = 0
 
     def add(count: int) -> None:
@@ -126,77 +171,46 @@ def _progress_of(
     return add
 
 
-def _read_file(
-    file: TraceFile,
-    sink: Sink,
-    rows: Rows,
-    forced: Format | None,
-    on_bytes: Callable[[int], None] | None,
-) -> Format | None:
-    """One file into the sink; the format it had, None when none.
-
-    A file that is no trace is refused if it was asked for itself, and counted if it was found.
-    """
-    with Source(file, on_bytes) as source:
-        rows.file = source.name
-        found = forced or sniff(Head(source.head()))
-        if isinstance(found, Unreadable):
-            if file.asked_for:
-                raise TraceError(_not_a_trace(file, found))
-            rows.skip(1, f"not a trace: {found.kind}")
-        else:
-            # A file of blank lines is in no format; reading it counts them.
-            (found or OPS).read(source, sink)
-        if source.damage is not None:
-            rows.skip(max(source.damaged_line, 1), source.damage)
-        rows.tally.add_source(source.source_file())
-    return found if isinstance(found, Format) else None
-
-
-def _not_a_trace(file: TraceFile, found: Unreadable) -> str:
-    known = "; ".join(each.title for each in FORMATS.values())
-    return (
-        f"{file.path} is not a trace this can read: it looks like {found.kind}. "
-        f"It reads {known}; each plain or compressed"
-    )
-
-
-def _finish(
-    writer: TapeWriter,
-    rows: Rows,
-    formats: Collection[Format],
-    seed: int,
-    judged: Judged,
-) -> TapeInfo:
+def _finish(writer: TapeWriter, reading: Reading, seed: int, judged: Judged) -> TapeInfo:
     """Write what is left but for `tape.json`, and say what that shall hold."""
-    tally = rows.tally
-    rows.close()
+    tally = reading.tally
     judged.check()
     if not tally.used:
-        raise TraceError(f"the trace has nothing to replay: {_why_nothing(tally)}")
-    done = arrange(writer, [rows.part()], seed)
+        message = f"the trace has nothing to replay: {_why_nothing(tally)}"
+        raise EmptyTraceError(message, _account(reading, None, seed, judged))
+    done = arrange(writer, reading.parts, seed)
+    for part in writer.path.glob("part-*"):
+        shutil.rmtree(part)
+    for name, count in done.keys.items() if not tally.session_keys else ():
+        tally.note_key(name, count)
     return TapeInfo(
         version=VERSION,
         requests=tally.used,
         sessions=done.sessions,
         users=done.users,
-        request_bytes=rows.blob_size,
+        request_bytes=reading.blob_size,
         start_ns=done.start_ns,
         seconds=done.seconds,
-        hosts=rows.places.hosts(),
-        routes=rows.places.routes(),
-        account=tally.close(
-            trace_format=", ".join(sorted({each.name for each in formats})),
-            stamps=f"spread inside one second (seed {seed})" if done.coarse else EXACT,
-            out_of_order=done.out_of_order,
-            notes=_notes(rows, done),
-            stamp=", ".join(sorted({each.stamp for each in formats}, reverse=True)),
-            allowed=tuple(sorted(judged.allowed)),
-            found=judged.passed(),
-        ),
+        hosts=reading.hosts,
+        routes=tuple(named(*key) for key in reading.route_keys),
+        account=_account(reading, done, seed, judged),
         seed=seed,
         anonymiser=judged.anonymiser,
-        links=rows.links.count,
+        links=reading.links,
+        bodies=reading.bodies,
+    )
+
+
+def _account(reading: Reading, done: Arranged | None, seed: int, judged: Judged) -> Account:
+    is_spread = done is not None and done.coarse
+    return reading.tally.close(
+        trace_format=", ".join(sorted(reading.formats)),
+        stamps=f"spread inside one second (seed {seed})" if is_spread else EXACT,
+        out_of_order=0 if done is None else done.out_of_order,
+        notes=() if done is None else _notes(reading, done),
+        stamp=", ".join(sorted(reading.stamps, reverse=True)),
+        allowed=tuple(sorted(judged.allowed)),
+        found=judged.passed(),
     )
 
 
@@ -205,14 +219,15 @@ def _why_nothing(tally: Tally) -> str:
     return "; ".join(filter(None, (describe_skips(tally), dropped))) or "it is empty"
 
 
-def _notes(rows: Rows, done: Arranged) -> tuple[str, ...]:
+def _notes(reading: Reading, done: Arranged) -> tuple[str, ...]:
     """What a person should know of how the trace was read."""
-    unknown = rows.tally.bodies_unknown
-    left_out = rows.links.left_out
+    unknown, left_out = reading.tally.bodies_unknown, reading.links_left_out
+    back_h = done.furthest_back_ns / _HOUR_NS
     noted = (
         (done.coarse, "access-log stamps are taken as the start of each request"),
         (unknown, f"bodies were not recorded: {unknown} requests are sent with an empty one"),
-        (not rows.is_anchored, "the trace has only delays: its clock starts at 1970-01-01"),
+        (not reading.is_anchored, "the trace has only delays: its clock starts at 1970-01-01"),
+        (back_h >= 1, f"entries were out of order by up to {back_h:.1f} h: they were sorted"),
         (left_out, f"the tape keeps {MAX_LINKS:,} links: {left_out:,} more were left out"),
     )
     return tuple(note for applies, note in noted if applies)

@@ -11,14 +11,13 @@ import os
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
-if TYPE_CHECKING:
-    from replay.tape import TapeWriter
+from replay.spill_files import SpillFiles
 
 LINKS: Final = "links.ndjson"
 MAX_LINKS: Final = 1_000_000
@@ -66,7 +65,7 @@ class LinkSpill:
             self._lengths.append(len(path))
             self._texts += path
 
-    def spill(self, writer: TapeWriter) -> None:
+    def spill(self, writer: SpillFiles) -> None:
         if self._rows:
             writer.append_bytes(_ROWS, self._rows.tobytes())
             writer.append_bytes(_LENGTHS, self._lengths.tobytes())
@@ -81,7 +80,7 @@ def linked_rows(folder: Path) -> U32:
     return np.fromfile(path, np.uint32) if path.exists() else np.zeros(0, np.uint32)
 
 
-def write_links(writer: TapeWriter, rows: U32, session: U32) -> None:
+def write_links(writer: SpillFiles, rows: U32, session: U32) -> None:
     """Write the links that were spilled, by the rows that they link and then as they came.
 
     rows: `linked_rows`, turned to rows of the tape. session: that of each link.

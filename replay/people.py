@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from replay.tape import TapeWriter
+from replay.spill_files import SpillFiles
 
 CACHED: Final = 100_000
 """Names held at once, of each kind; past that the cache starts afresh."""
@@ -63,7 +63,7 @@ class Names:
             cache[text] = key
         return key
 
-    def spill(self, writer: TapeWriter, *, everything: bool = False) -> None:
+    def spill(self, writer: SpillFiles, *, everything: bool = False) -> None:
         """Append the names so far to files, and forget them; the caches stay."""
         if len(self._keys) < _HELD and not everything:
             return

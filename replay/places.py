@@ -19,8 +19,13 @@ from switchboard.routes import route_template, service_label, service_of
 MAX_ROUTES: Final = 2_000
 MAX_OTHER_ROUTES: Final = 500
 MAX_HOSTS: Final = 4_096
+MAX_PART_ROUTES: Final = 60_000
+"""What a part of a trace may hold: a number of 16 bits each."""
 OTHER: Final = "(other)"
 DEFAULT: Final = "default"
+
+RouteKey = tuple[str, str, str]
+"""Service, method and template."""
 
 _HELD: Final = 16_384
 _HELD_LENGTH: Final = 200
@@ -32,7 +37,12 @@ here is not looked at for credentials again, so it must not fit any (`xoxb-…` 
 class Places:
     """Hosts and routes of one trace."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_routes: int = MAX_ROUTES) -> None:
+        """max_routes: a part of a trace may hold more than a tape; who puts parts together counts
+        again."""
+        self.is_full = False
+        """A host or a route did not get a place of its own."""
+        self._max_routes = max_routes
         self._hosts: dict[str, int] = {}
         self._routes: dict[tuple[str, str, str], int] = {}
         self._host_cache: dict[str, tuple[int, str]] = {}
@@ -76,10 +86,23 @@ class Places:
         return tuple(self._hosts)
 
     def routes(self) -> tuple[Route, ...]:
-        return tuple(_named(*key) for key in self._routes)
+        return tuple(named(*key) for key in self._routes)
+
+    def route_keys(self) -> tuple[RouteKey, ...]:
+        """Service, method and template of each route."""
+        return tuple(self._routes)
+
+    def add_host(self, authority: str) -> int:
+        """The number of a host, which is a new one if need be. Raises EventError."""
+        return (self._host_cache.get(authority) or self._new_host(authority))[0]
+
+    def add_route(self, key: RouteKey) -> int:
+        """The number of a route, which is a new one if need be."""
+        return self._number(*key)
 
     def _new_host(self, authority: str) -> tuple[int, str]:
         if len(self._hosts) >= MAX_HOSTS:
+            self.is_full = True
             raise EventError("too many hosts")
         found = self._host_cache[authority] = (len(self._hosts), service_of(authority))
         self._hosts[authority] = found[0]
@@ -107,9 +130,10 @@ class Places:
         known = self._routes.get(key)
         if known is not None:
             return known
-        if len(self._routes) >= MAX_ROUTES:
+        if len(self._routes) >= self._max_routes:
+            self.is_full = True
             key = (service, "", OTHER)
-        if len(self._routes) >= MAX_ROUTES + MAX_OTHER_ROUTES and key not in self._routes:
+        if len(self._routes) >= self._max_routes + MAX_OTHER_ROUTES and key not in self._routes:
             key = (DEFAULT, "", OTHER)
         return self._routes.setdefault(key, len(self._routes))
 
@@ -120,7 +144,7 @@ def service_tag(authority: str, route: Route) -> str:
     return service_label(service)
 
 
-def _named(service: str, method: str, template: str) -> Route:
+def named(service: str, method: str, template: str) -> Route:
     if method:
         return make_route(service, method, template)
     return Route(OTHER if service == DEFAULT else f"{service} {OTHER}", service, "", OTHER)

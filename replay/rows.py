@@ -15,7 +15,8 @@ from replay.people import CLIENT_SALT, SESSION_SALT, Names
 from replay.places import Places
 from replay.readers.entry import Entry
 from replay.row_file import CLIENT, ROWS, SESSION, Part, pack_row
-from replay.tape import BLOB, UNKNOWN_WAIT, TapeWriter
+from replay.spill_files import SpillFiles
+from replay.tape import BLOB, UNKNOWN_WAIT
 from replay.timeline import Timeline
 from switchboard.credentials import header_lines
 from switchboard.event import EventError
@@ -28,13 +29,14 @@ _BLOB_HELD: Final = 1 << 20
 class Rows:
     """Takes entries, and spills rows and request bytes through a tape's writer."""
 
-    def __init__(self, writer: TapeWriter, tally: Tally) -> None:
+    def __init__(self, writer: SpillFiles, tally: Tally, places: Places | None = None) -> None:
         self.tally = tally
         self.file = ""
         """The name of the file that is being read, for the account."""
-        self.places = Places()
+        self.places = Places() if places is None else places
         self.links = LinkSpill()
         self.blob_size = 0
+        self._bodies = self._body_bytes = self._largest_body = 0
         self.lead_rows = 0
         """The first rows that had only delays, before there was a stamp."""
         self._writer = writer
@@ -55,6 +57,19 @@ class Rows:
     def is_anchored(self) -> bool:
         """An absolute stamp has been seen."""
         return self._timeline.is_anchored
+
+    @property
+    def has_lead(self) -> bool:
+        """Entries came before the first stamp, with delays alone."""
+        return self._timeline.has_lead
+
+    def bodies(self) -> dict[str, int]:
+        """As `TapeInfo.bodies` has it."""
+        return {
+            "requests": self._bodies,
+            "bytes": self._body_bytes,
+            "largest": self._largest_body,
+        }
 
     def skip(self, line: int, reason: str, gap_ms: float = 0.0) -> None:
         self.tally.skip(self.file, line, reason)
@@ -125,6 +140,11 @@ class Rows:
             timeline.now_ns = ts_ns
         host, route, target = self.places.locate(authority, service, method, target)
         size = len(body)
+        if size:
+            self._bodies += 1
+            self._body_bytes += size
+            if size > self._largest_body:
+                self._largest_body = size
         length = f"Content-Length: {size}\r\n" if size or method in LENGTH_EXPECTED else ""
         head = f"{method} {target} HTTP/1.1\r\n{lines}{length}\r\n".encode("ascii")
         if wait_ms is None:

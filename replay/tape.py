@@ -13,15 +13,14 @@ import contextlib
 import hashlib
 import json
 import mmap
-import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from types import MappingProxyType, TracebackType
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +28,7 @@ import numpy.typing as npt
 from replay.account import Account, account_to_json, parse_account
 from replay.heads import request_head
 from replay.link import LINKS, Link, read_links
+from replay.spill_files import SpillFiles
 from switchboard.credentials import header_lines, safe_target
 from switchboard.errors import TraceError
 from switchboard.routes import route_template, service_label, service_of
@@ -37,6 +37,7 @@ VERSION = 1
 NS_PER_S = 1_000_000_000
 UNKNOWN_WAIT = 0xFFFF_FFFF
 UNKNOWN_STATUS = 0
+NO_BODIES: Final[Mapping[str, int]] = {"requests": 0, "bytes": 0, "largest": 0}
 ANONYMISER = "credentials dropped; personal data not yet anonymised"
 
 REQUEST_COLUMNS: Mapping[str, str] = {
@@ -92,6 +93,8 @@ class TapeInfo:
     seed: int
     anonymiser: str = ANONYMISER
     links: int = 0
+    bodies: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict(NO_BODIES)))
+    """How many `requests` have a body, how many `bytes` they come to, and the `largest`."""
     digest: str = ""
 
 
@@ -211,7 +214,7 @@ def read_info(folder: Path) -> TapeInfo:
     return info
 
 
-class TapeWriter:
+class TapeWriter(SpillFiles):
     """Writes the files of a tape into a hidden sibling folder that `commit` renames into place.
 
     Leaving the `with` block without a commit removes everything, so a build that was interrupted
@@ -222,9 +225,8 @@ class TapeWriter:
         _refuse_foreign(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.path = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.building")
+        super().__init__(folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.building"))
         self.path.mkdir()
-        self._files: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -241,27 +243,6 @@ class TapeWriter:
     def append(self, name: str, rows: npt.NDArray[Any]) -> None:
         """Add rows to a column; they are converted to the column's type."""
         self.append_bytes(column_file(name), np.ascontiguousarray(rows, COLUMNS[name]).data)
-
-    def append_bytes(self, file: str, data: bytes | bytearray | memoryview) -> None:
-        """Add raw bytes to any file of the folder."""
-        handle = self._files.get(file)
-        if handle is None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            handle = self._files[file] = os.open(self.path / file, flags, 0o644)
-        view = memoryview(data).cast("B") if len(data) else memoryview(b"")
-        while view:
-            view = view[os.write(handle, view) :]
-
-    def replace(self, name: str, parts: Iterable[npt.NDArray[Any]]) -> None:
-        """Write a column anew from parts."""
-        self.close_files()
-        (self.path / column_file(name)).unlink(missing_ok=True)
-        for part in parts:
-            self.append(name, part)
-
-    def close_files(self) -> None:
-        while self._files:
-            os.close(self._files.popitem()[1])
 
     def commit(self, info: TapeInfo) -> TapeInfo:
         """Write `tape.json` last, then move the folder into place. Returns info with its digest."""
@@ -348,8 +329,14 @@ def write_tape(
                 routes=tuple(routes.of),
                 account=Account(entries=len(rows), used=len(rows), format="records"),
                 seed=seed,
+                bodies=_count_bodies(rows),
             )
         )
+
+
+def _count_bodies(records: Sequence[Record]) -> dict[str, int]:
+    sizes = [len(record.body) for record in records if record.body]
+    return {"requests": len(sizes), "bytes": sum(sizes), "largest": max(sizes, default=0)}
 
 
 def write_user_names(writer: TapeWriter, names: Iterable[str]) -> None:
@@ -383,6 +370,7 @@ def info_to_json(info: TapeInfo) -> dict[str, Any]:
             "users": info.users,
             "request_bytes": info.request_bytes,
             "links": info.links,
+            "bodies": dict(info.bodies),
         },
         "window": {
             "start": rfc3339(info.start_ns),
@@ -439,6 +427,7 @@ def _parse_info(value: Mapping[str, Any], digest: str) -> TapeInfo:
         seed=int(value["seed"]),
         anonymiser=str(value["anonymiser"]),
         links=int(counts.get("links", 0)),
+        bodies=MappingProxyType({**NO_BODIES, **counts.get("bodies", {})}),
         digest=digest,
     )
 

@@ -19,6 +19,8 @@ class Timeline:
         """The time of the last entry."""
         self.is_anchored = False
         """A stamp has been seen."""
+        self.has_lead = False
+        """An entry came before the first stamp: only what comes later says when it was."""
         self.lead_ns = 0
         """What is to be added to the times of all that came before the first stamp."""
 
@@ -30,6 +32,8 @@ class Timeline:
         """
         if ts_ns is None:
             later = self.now_ns + int((delay_ms or 0) * 1e6)
+            if not self.is_anchored:
+                self.has_lead = True
             if later >= LATEST_NS:
                 raise EventError("delays add up past the year 2100")
             return later

@@ -58,7 +58,7 @@ def read_ops(lines: Source, sink: Sink) -> None:
                 continue
             try:
                 if needs_whole or not take(number, value):
-                    sink.add(number, parse_entry(value, keeps_answer=needs_whole))
+                    sink.add(number, parse_entry(value))
             except EventError as error:
                 sink.skip(number, error.reason, _gap_ms(value))
 
@@ -75,7 +75,7 @@ def _take_odd(sink: Sink, number: int, line: bytes | None) -> None:
 
 def _take_whole(sink: Sink, number: int, value: Any) -> None:
     try:
-        sink.add(number, parse_entry(value, keeps_answer=sink.needs_whole))
+        sink.add(number, parse_entry(value))
     except EventError as error:
         sink.skip(number, error.reason, _gap_ms(value))
 
@@ -187,6 +187,10 @@ def _is_plain(value: dict[str, Any]) -> bool:
         and (wait is None or (type(wait) in _NUMBERS and 0 <= wait <= MAX_MS))
         and "delay" not in value
         and "body_b64" not in value
+        # Who looks for what comes back of an answer is to see all of it.
+        and "response_body" not in value
+        and "response_headers" not in value
+        and "response_body_b64" not in value
     )
 
 
@@ -198,21 +202,20 @@ def _gap_ms(value: Any) -> float:
     return delay if 0 < delay <= MAX_MS else 0.0
 
 
-def parse_entry(value: Any, *, keeps_answer: bool = False) -> Entry:
+def parse_entry(value: Any) -> Entry:
     """The entry of one decoded object. Raises EventError with a short reason.
 
-    keeps_answer: what was answered is part of the event, unless it is nothing that can be read.
+    An answer that cannot be read is left out: it costs no request.
     """
     if type(value) is not dict:
         raise EventError("not an object")
     if type(value.get("method")) in (list, dict):  # cannot even be looked up
         raise EventError("bad method")
-    if keeps_answer:
-        try:
-            return _parse_whole(value)
-        except EventError as error:
-            if not error.reason.startswith("bad response"):
-                raise
+    try:
+        return _parse_whole(value)
+    except EventError as error:
+        if not error.reason.startswith("bad response"):
+            raise
     return _parse_whole({k: v for k, v in value.items() if k not in _ANSWER})
 
 

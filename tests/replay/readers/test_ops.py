@@ -252,9 +252,7 @@ def test_a_body_deeper_than_the_fast_encoder_goes_is_kept(tmp_path: Path) -> Non
 
 
 class Collected(Rows):
-    """Rows that keep what came to them, and ask for all of it."""
-
-    needs_whole = True
+    """Rows that keep the entries that came to them whole."""
 
     def __init__(self) -> None:
         super().__init__(ScriptedWriter(), Tally())
@@ -274,7 +272,7 @@ def collect(path: Path, content: bytes) -> Collected:
     return rows
 
 
-def test_who_asks_for_all_of_an_event_gets_its_answer(tmp_path: Path) -> None:
+def test_an_event_with_an_answer_comes_whole(tmp_path: Path) -> None:
     answered = {
         **EVENT,
         "body": {"a": 1},
