@@ -65,7 +65,7 @@ def transcribe(
     tally: Tally | None = None,
     seed: int = 0,
     in_order: bool = False,
-    drop_duplicates: bool = False,
+    drop_twins: bool = False,
     keeps_credentials: bool = False,
     most: int | None = None,
     folder: Path | None = None,
@@ -74,7 +74,7 @@ def transcribe(
     """Write what the files hold through `out`, and say what became of every entry.
 
     format: None recognises each file by its content.   chain, findings: as for `build_tape`.
-    in_order: by time, for which all is sorted first.   drop_duplicates: what two files both say is
+    in_order: by time, for which all is sorted first.   drop_twins: what two files both say is
     written once; only with `in_order`.   keeps_credentials: the anonymiser has replaced them.
     most: end after so many entries.   folder: where temporary files may lie.
     Raises TraceError when nothing is left to write, LeakError when something was found that must
@@ -84,7 +84,7 @@ def transcribe(
     with ExitStack() as stack:
         sorter = stack.enter_context(Sorter(folder)) if in_order else None
         writer = Writer(
-            out, tally, sorter=sorter, drop_duplicates=drop_duplicates, seed=seed, most=most,
+            out, tally, sorter=sorter, drop_twins=drop_twins, seed=seed, most=most,
             keeps_credentials=keeps_credentials,
         )  # fmt: skip
         sink: Sink = writer
@@ -140,7 +140,7 @@ class Writer:
         tally: Tally,
         *,
         sorter: Sorter | None = None,
-        drop_duplicates: bool = False,
+        drop_twins: bool = False,
         seed: int = 0,
         keeps_credentials: bool = False,
         most: int | None = None,
@@ -151,7 +151,7 @@ class Writer:
         self.out_of_order = 0
         self._out = out
         self._sorter = sorter
-        self._echoes = Echoes() if drop_duplicates else None
+        self._echoes = Echoes() if drop_twins else None
         self._seconds = Seconds(self._write, seed)
         self._keeps_credentials = keeps_credentials
         self._most = most

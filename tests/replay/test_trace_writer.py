@@ -181,7 +181,7 @@ def test_several_logs_become_one_in_order_of_time(tmp_path: Path) -> None:
     second = write_log(tmp_path / "b", *[{"ts": START + n, "url": f"/{n}"} for n in (4, 2, 3)])
     out, account = run(first, second, in_order=True, folder=tmp_path)
     assert out.urls == ["/1", "/2", "/3", "/3", "/4", "/5"]
-    out, account = run(first, second, in_order=True, drop_duplicates=True)
+    out, account = run(first, second, in_order=True, drop_twins=True)
     assert out.urls == ["/1", "/2", "/3", "/4", "/5"]
     assert account.dropped == {"duplicate": 1}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
