@@ -18,20 +18,18 @@ from replay.readers.head import Head
 from replay.readers.ops import OPS
 from replay.readers.sniff import Unreadable, sniff
 from replay.readers.source import Source, TraceFile
+from replay.twins import Duplicate, is_told_by_time
 from switchboard.errors import TraceError
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the bytes there are; 0 where nobody knows how many."""
 
 
-class End(Protocol):
+class End(Sink, Protocol):
     """Where the chain of sinks ends."""
 
     file: str
     tally: Tally
-
-    def skip(self, line: int, reason: str, gap_ms: float = 0.0) -> None:
-        """As `Sink.skip`."""
 
 
 def read_file(
@@ -40,10 +38,12 @@ def read_file(
     end: End,
     forced: Format | None,
     on_bytes: Callable[[int], None] | None = None,
+    twin: str | None = None,
 ) -> Format | None:
     """One file into the sink; the format it had, None when none. Raises TraceError.
 
     end: what the sink's chain ends in; it learns the file's name, and what became of the file.
+    twin: the name of a file before it that is the same byte for byte.
     """
     with Source(file, on_bytes) as source:
         end.file = source.name
@@ -54,11 +54,19 @@ def read_file(
             end.skip(1, f"not a trace: {found.kind}")
         else:
             # A file of blank lines is in no format; reading it counts them.
-            (found or OPS).read(source, sink)
+            _read_as(found or OPS, source, sink, end, twin)
         if source.damage is not None:
             end.skip(max(source.damaged_line, 1), source.damage)
         end.tally.add_source(source.source_file())
     return found if isinstance(found, Format) else None
+
+
+def _read_as(found: Format, source: Source, sink: Sink, end: End, twin: str | None) -> None:
+    if twin is None or not is_told_by_time(found, Head(source.head())):
+        found.read(source, sink)
+        return
+    end.note(f"{source.name} is {twin} again, byte for byte: it was left out")
+    found.read(source, Duplicate(end))
 
 
 def count_progress(

@@ -23,6 +23,7 @@ from replay.safe_event import safe_event
 from replay.seconds import Seconds
 from replay.sorting import Echoes, Placed, Sorter
 from replay.timeline import Timeline
+from replay.twins import find_twins
 from switchboard.errors import LeakError, TraceError
 from switchboard.event import LATEST_NS, NS_PER_S, Event, EventError
 
@@ -116,9 +117,11 @@ def _read_all(
 ) -> list[Format]:
     on_bytes = count_progress(files, on_progress)
     formats: list[Format] = []
+    twins = find_twins(files)
     try:
-        for file in files:
-            found = read_file(file, sink, writer, forced, on_bytes)
+        for place, file in enumerate(files):
+            twin = files[twins[place]].name if place in twins else None
+            found = read_file(file, sink, writer, forced, on_bytes, twin)
             formats += [] if found is None else [found]
     except Enough:
         writer.tally.note("reading ended once there were as many entries as were asked for")

@@ -187,6 +187,15 @@ def test_several_logs_become_one_in_order_of_time(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
+def test_a_file_that_is_there_twice_is_written_once(tmp_path: Path) -> None:
+    first = write_log(tmp_path / "a", {"ts": START, "url": "/a"}, {"ts": START, "url": "/b"})
+    (tmp_path / "b").write_bytes(first.read_bytes())
+    out, account = run(first, tmp_path / "b")
+    assert out.urls == ["/a", "/b"]
+    assert account.skipped == {"in a duplicate file": 2}
+    assert account.notes == ("b is a again, byte for byte: it was left out",)
+
+
 def test_no_more_than_was_asked_for(tmp_path: Path) -> None:
     events = [{"ts": START + n, "url": f"/{n}"} for n in range(9)]
     out, account = run(write_log(tmp_path / "a", *events), most=4)
