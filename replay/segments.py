@@ -51,7 +51,8 @@ def plan_parts(pieces: Sequence[Piece], workers: int, forced: Format | None) -> 
         for number, cut in enumerate(_cut(piece, size, inside, forced)):
             parts[first + number].append(cut)
         at += size
-    return [part for part in parts if part]
+    planned = [part for part in parts if part]
+    return planned if len(planned) > 1 else [list(pieces)]
 
 
 def _cut(piece: Piece, size: int, borders: Sequence[int], forced: Format | None) -> Iterator[Piece]:
