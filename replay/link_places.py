@@ -5,23 +5,24 @@ Pure. Places are written as the paths of leaves. Read next: `links.py`.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from replay.fields.body import map_body
 from replay.fields.charset import read_text
-from replay.fields.event import map_event
 from replay.fields.headers import find_header, map_headers
 from replay.fields.leaf import Leaf, Visit
 from replay.fields.markup import show_tags
 from replay.fields.nested import opened
 from replay.fields.packed import unpack
-from replay.link_values import is_telling
+from replay.fields.target import map_target
+from replay.link_values import SHORTEST, is_telling
 from switchboard.event import Event
 
-MAX_ANSWER: Final = 2 * 1024 * 1024
-"""Bytes of an answer's body that is looked into."""
+MAX_BODY: Final = 2 * 1024 * 1024
+"""A longer body is not looked into."""
 MAX_VALUES: Final = 256
 """Values that one answer offers at most."""
 _HEADERS: Final = re.compile(
@@ -36,19 +37,9 @@ _IDLE_HEADERS: Final = re.compile(
 _TOKEN_NAME: Final = re.compile(r"csrf|xsrf|token|nonce|authenticity|viewstate", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"(bearer|token) +(\S+)", re.IGNORECASE)
 _SKIPPED: Final = frozenset(
-    f"header.{name}"
-    for name in (
-        "accept",
-        "accept-encoding",
-        "accept-language",
-        "cache-control",
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "user-agent",
-    )
-)
+    ("accept", "accept-encoding", "accept-language", "cache-control", "connection",
+     "content-encoding", "content-length", "content-type", "host", "user-agent")
+)  # fmt: skip
 
 
 class Found(NamedTuple):
@@ -59,16 +50,22 @@ class Found(NamedTuple):
     text: str
 
 
+class _EnoughError(Exception):
+    """An answer offers more values than are looked at."""
+
+
 def answer_values(event: Event) -> list[Found]:
     """The values of a recorded answer that a later request may repeat, each at its first place."""
     gathered: dict[str, Found | None] = {}
 
     def gather(leaf: Leaf) -> str:
         path, name, text, parts = leaf
-        if parts or not _is_offered(leaf) or len(gathered) >= MAX_VALUES:
+        if len(text) < SHORTEST or parts or not _is_offered(leaf):
             return text
         if not is_telling(name, text, is_place_of_ids=_is_place_of_ids(path)):
             return text
+        if len(gathered) >= MAX_VALUES:
+            raise _EnoughError
         # A place that holds two values does not say which of them is meant.
         is_new = path not in gathered
         known = gathered.get(path)
@@ -76,7 +73,8 @@ def answer_values(event: Event) -> list[Found]:
         gathered[path] = Found(path, name, text) if is_new or is_same else None
         return text
 
-    _show_answer(event, gather)
+    with contextlib.suppress(_EnoughError):
+        _show_answer(event, gather)
     firsts: dict[str, Found] = {}
     for found in gathered.values():
         if found is not None:
@@ -111,7 +109,7 @@ def _show_answer(event: Event, visit: Visit) -> None:
     if wanted:
         map_headers(wanted, visit, prefix="answer.header")
     body = event.response_body
-    if not body or len(body) > MAX_ANSWER:
+    if not body or len(body) > MAX_BODY:
         return
     kind = find_header(event.response_headers, "content-type").lower()
     coding = find_header(event.response_headers, "content-encoding")
@@ -129,15 +127,19 @@ def request_values(event: Event, json_body: bytes | None) -> Iterator[Found]:
 
     def gather(leaf: Leaf) -> str:
         path, name, text, parts = leaf
-        if len(text) >= 6 and not parts and path not in _SKIPPED and "*" not in path:
+        if len(text) >= SHORTEST and not parts and "*" not in path:
             scheme = _SCHEME.fullmatch(text) if path.startswith("header.") else None
             if scheme is not None:
                 path, text = f"{path}|{scheme[1].lower()}", scheme[2]
             gathered[path] = None if path in gathered else Found(path, name, text)
         return leaf.text
 
-    bare = event._replace(
-        user=None, session=None, response_headers=(), response_body=None, extra={}
-    )
-    map_event(bare, gather, json_body=json_body)
+    map_target(event.url, gather)
+    telling = tuple([pair for pair in event.headers if pair[0].lower() not in _SKIPPED])
+    if telling:
+        map_headers(telling, gather)
+    body = event.body if json_body is None else json_body
+    if 0 < len(body) <= MAX_BODY:
+        kind = find_header(event.headers, "content-type") or ("json" if json_body else "")
+        map_body(body, kind, gather, encoding=find_header(event.headers, "content-encoding"))
     return (found for found in gathered.values() if found is not None)

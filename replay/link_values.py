@@ -75,7 +75,9 @@ def is_telling(name: str, text: str, *, is_place_of_ids: bool = False) -> bool:
 
     name: what it is called there. is_place_of_ids: it stands where ids stand, as in a Location.
     """
-    if not SHORTEST <= len(text) <= LONGEST or _TOKEN.fullmatch(text) is None:
+    if not SHORTEST <= len(text) <= LONGEST or (len(text) < _LETTERS_ONLY and text.isalpha()):
+        return False
+    if _TOKEN.fullmatch(text) is None:
         return False
     if len(set(text)) < _CHARACTERS:
         return False

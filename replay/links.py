@@ -9,7 +9,7 @@ Read next: `link_values.py` (which values), `link_places.py` (where), `link_memo
 from __future__ import annotations
 
 import re
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from replay.fields.headers import parse_lines
 from replay.link_memory import Key, Memory, Origin, Seen, Session, digest
@@ -26,6 +26,7 @@ _OWN: Final = re.compile(r"csrf|xsrf|sess|sid", re.IGNORECASE)
 """Cookies of such a name are the session's own, even when several sessions were given the same."""
 
 
+@runtime_checkable
 class LinkedRows(Protocol):
     """The end of a chain that keeps links: a tape's rows."""
 

@@ -137,7 +137,8 @@ def test_extras_that_are_too_deep_are_one_text() -> None:
 @pytest.mark.parametrize(
     "unit",
     ["<", "<!--", "<a b=", "=", "a&", "ssn1=1&", "%25", "{", '{"a":', "[1,", "\\", '"', "/;",
-     "a;b=", "https://a?b=&", "QUFB", "--x\r\n\r\n", "&amp;", " ", "é", "<a ", "name=\"", "ssn_a=1;"],
+     "a;b=", "https://a?b=&", "QUFB", "--x\r\n\r\n", "&amp;", " ", "é", "<a ",
+     "name=\"", "ssn_a=1;"],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["", "text/html", "multipart/form-data; boundary=x"])
 def test_a_long_hostile_event_takes_no_longer_than_its_length(unit: str, kind: str) -> None:
