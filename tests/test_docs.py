@@ -159,7 +159,7 @@ GLOSSARY_WORDS = (
     "report card", "certificate", "guard", "interlock", "deck", "ready", "starting", "running",
     "paused", "done", "failed", "aborted", "pass", "fail", "void", "rules", "door", "gateway",
     "interceptor", "destination", "mode", "seal", "canary", "ledger", "definition", "journal",
-    "callback", "touched", "drill", "hypothesis", "baseline", "blame", "attempt",
+    "callback", "touched", "drill", "hypothesis", "baseline", "blame", "attempt", "link",
 )  # fmt: skip
 
 
