@@ -18,6 +18,7 @@ import typer
 from hms_esr import __version__
 from hms_esr.cli_stubs import add_stubs
 from hms_esr.cli_switchboard import add_doors
+from hms_esr.cli_trace import AllowKind, Anonymise, Mapping, Policy, SessionKey, add_traces
 from hms_esr.exits import INTERRUPTED, USAGE, run_guarded
 from hms_esr.serving import DEFAULT_SERVE
 from hms_esr.voice import prepare_streams, say, turn_away
@@ -34,6 +35,7 @@ runs_app = typer.Typer(help="The runs kept in the run folder, newest first.", ri
 app.add_typer(runs_app, name="runs")
 add_doors(app)
 add_stubs(app)
+add_traces(app)
 replay_app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
@@ -131,6 +133,11 @@ def replay(
     json_file: Json = None,
     serve: Serve = None,
     trace_format: Format = None,
+    mapping: Mapping = None,
+    session_key: SessionKey = None,
+    anonymise: Anonymise = False,
+    policy: Policy = None,
+    allow_kind: AllowKind = None,
     workers: Workers = 1,
     connections: Connections = None,
     timeout: Timeout = "30s",
@@ -140,9 +147,13 @@ def replay(
     from hms_esr.commands import replay_command
     from hms_esr.options import Reading, RunOptions
 
+    reading = Reading(
+        format=trace_format, mapping=mapping, session_key=session_key, anonymise=anonymise,
+        policy=policy, allow_kind=tuple(allow_kind or ()),
+    )  # fmt: skip
     options = RunOptions(
         scenario=scenario, speed=speed, users=users, duration=duration, arrivals=arrivals,
-        loop=loop, seed=seed, target=target, slo=tuple(slo or ()), reading=Reading(format=trace_format),
+        loop=loop, seed=seed, target=target, slo=tuple(slo or ()), reading=reading,
         workers=workers, connections=connections, timeout=timeout,
         connect_timeout=connect_timeout, command=tuple(sys.argv),
     )  # fmt: skip
@@ -161,14 +172,23 @@ def plan(
     target: Target = None,
     json_file: Json = None,
     trace_format: Format = None,
+    mapping: Mapping = None,
+    session_key: SessionKey = None,
+    anonymise: Anonymise = False,
+    policy: Policy = None,
+    allow_kind: AllowKind = None,
 ) -> None:
     """Show what a replay would send, and to whom. Nothing is sent."""
     from hms_esr.commands import plan_command
     from hms_esr.options import Reading, RunOptions
 
+    reading = Reading(
+        format=trace_format, mapping=mapping, session_key=session_key, anonymise=anonymise,
+        policy=policy, allow_kind=tuple(allow_kind or ()),
+    )  # fmt: skip
     options = RunOptions(
         scenario=scenario, speed=speed, users=users, duration=duration, arrivals=arrivals,
-        loop=loop, seed=seed, target=target, reading=Reading(format=trace_format), command=tuple(sys.argv),
+        loop=loop, seed=seed, target=target, reading=reading, command=tuple(sys.argv),
     )  # fmt: skip
     _exit(lambda: plan_command(options, json_file=json_file))
 

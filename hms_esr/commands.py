@@ -23,13 +23,14 @@ DEFAULT_WIDTH = 80
 class Output:
     """Words for people, and `--json`: a file, or standard output, which then holds only JSON."""
 
-    def __init__(self, json_target: str | None) -> None:
+    def __init__(self, json_target: str | None, *, is_quiet: bool = False) -> None:
+        """is_quiet: standard output is taken by something else."""
         self._target = json_target
         if json_target == STDOUT and sys.stdout is None:
             raise UsageError("--json - needs standard output, which is closed: name a file instead")
         if json_target is not None and json_target != STDOUT:
             _check_writable(json_target)
-        self.voice = Voice(sys.stderr if json_target == STDOUT else sys.stdout)
+        self.voice = Voice(sys.stderr if is_quiet or json_target == STDOUT else sys.stdout)
         self.console = Console(file=cast(TextIO, self.voice))
         if self.console.width < 1:  # COLUMNS=0 means that nobody knows, not that nothing fits
             self.console.width = DEFAULT_WIDTH

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # a command line is read before anything heavy is imported
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a trace is to be read and what is to be done to it. `trace_reading.py` says what it means.
+    """How a trace is read and what is done to it; `trace_reading.py` says what it means.
 
     workers: processes that read it.
     """

@@ -18,11 +18,12 @@ import numpy as np
 
 from hms_esr.counted_faults import choose_requests
 from hms_esr.exits import UsageError
-from hms_esr.options import RunOptions
-from hms_esr.plain import require_plain
+from hms_esr.leak_words import with_anonymise
+from hms_esr.options import Reading, RunOptions
 from hms_esr.run_folder import home_folder
-from hms_esr.tapes import check_format, open_tape
+from hms_esr.tapes import Recipe, is_tape, open_tape
 from hms_esr.targets import EMBEDDED, Aim, choose_aim
+from hms_esr.trace_reading import choose_reading, make_sources
 from replay.plan import Column, Plan
 from replay.schedule import Pace, Recording, build_plan
 from replay.tape import Tape
@@ -86,33 +87,46 @@ def prepare(
         _option("--connect-timeout", options.connect_timeout, parse_window),
         _option("--timeout", options.timeout, parse_window),
     )
-    if options.reading.format is not None:
-        check_format(options.reading.format)
     scenario = _apply(options, find_scenario(options.scenario, cwd=cwd, env=env))
     pace = _pace(options, scenario)
     # A target that no trace can change is judged before a long log is read.
     early = _early_aim(scenario.target, env, cwd)
-    sources = resolve_log_path(
-        scenario.log_path,
-        scenario_dir=scenario.file and scenario.file.parent,
-        lake=lake_folder(env, cwd),
-        cwd=cwd,
-    )
-    for source in sources:
-        require_plain(source, "the log")
-    tape = open_tape(
-        sources,
-        home_folder(env, cwd),
-        seed=scenario.seed,
-        trace_format=options.reading.format,
-        stack=stack,
-    )
+    tape = _open(options, scenario, env, cwd, stack)
     services = sorted({route.service for route in tape.info.routes})
     aim = early or choose_aim(scenario.target, services, env, cwd)
     is_playable, unmapped, unplayable = choose_playable(tape, aim)
     plan = _plan(tape, is_playable, unplayable, pace)
     faults = _faults(scenario, aim, tape, plan)
     return Preparation(options, scenario, aim, tape, plan, pace, timing, faults, unmapped)
+
+
+def _open(
+    options: RunOptions, scenario: Scenario, env: Mapping[str, str], cwd: Path, stack: ExitStack
+) -> Tape:
+    """The scenario's log as a tape; one that is a tape already is taken as it is."""
+    compiled = cwd / scenario.log_path
+    if is_tape(compiled):
+        _refuse_reading(options.reading, compiled)
+        return stack.enter_context(Tape.open(compiled))
+    how = choose_reading(options.reading, env, cwd, policy=scenario.anonymise, links=True)
+    files = resolve_log_path(
+        scenario.log_path,
+        scenario_dir=scenario.file and scenario.file.parent,
+        lake=lake_folder(env, cwd),
+        cwd=cwd,
+    )
+    sources = make_sources(files, (scenario.log_path,))
+    recipe = Recipe(sources, how, scenario.seed, with_anonymise(options.command))
+    return open_tape(recipe, home_folder(env, cwd), stack)
+
+
+def _refuse_reading(reading: Reading, tape: Path) -> None:
+    """What is done to a log was done when the tape was compiled. Raises UsageError."""
+    if reading != Reading(workers=reading.workers):
+        raise UsageError(
+            f"{tape} is a tape: how its log was to be read was decided when it was compiled; "
+            "compile it again with esr tape build"
+        )
 
 
 def _faults(scenario: Scenario, aim: Aim, tape: Tape, plan: Plan) -> tuple[Fault, ...]:

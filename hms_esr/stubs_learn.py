@@ -16,11 +16,12 @@ import orjson
 from hms_esr.commands import Output, here
 from hms_esr.exits import PASS, UsageError
 from hms_esr.latency_learning import Learned, learn_latencies
-from hms_esr.plain import require_plain
-from hms_esr.run_folder import home_folder
+from hms_esr.options import Reading
+from hms_esr.scratch import make_scratch
 from hms_esr.stubs_learn_report import print_learned
-from hms_esr.tapes import check_format, open_tape
-from replay.tape import INFO, Tape
+from hms_esr.tapes import Recipe, build_at, is_tape
+from hms_esr.trace_reading import choose_reading, make_sources
+from replay.tape import Tape
 from scenarios.loader import find_scenario, lake_folder, resolve_log_path
 from switchboard.errors import TraceError
 
@@ -47,9 +48,8 @@ def learn_command(
 def open_source(source: str, trace_format: str | None, stack: ExitStack) -> Tape:
     """The tape in a folder, or of a log or scenario; closed with the stack. Raises EsrError."""
     cwd, env = here(), os.environ
-    if trace_format is not None:
-        check_format(trace_format)
-    if (cwd / source / INFO).is_file():
+    how = choose_reading(Reading(format=trace_format), env, cwd, gate=False)
+    if is_tape(cwd / source):
         return stack.enter_context(Tape.open(cwd / source))
     scenario = find_scenario(source, cwd=cwd, env=env)
     files = resolve_log_path(
@@ -58,10 +58,11 @@ def open_source(source: str, trace_format: str | None, stack: ExitStack) -> Tape
         lake=lake_folder(env, cwd),
         cwd=cwd,
     )
-    for file in files:
-        require_plain(file, "the log")
-    home = home_folder(env, cwd)
-    return open_tape(files, home, seed=scenario.seed, trace_format=trace_format, stack=stack)
+    # Only waits are learned: nothing that anybody said is kept past this.
+    recipe = Recipe(make_sources(files, (scenario.log_path,)), how, scenario.seed, "")
+    folder = make_scratch("esr-learn-", stack) / "tape"
+    build_at(folder, recipe)
+    return stack.enter_context(Tape.open(folder))
 
 
 def write_latencies(learned: Learned, path: Path) -> None:

@@ -1,7 +1,8 @@
 """Tapes are compiled once and kept: the same unchanged log plays again without being read again.
 
-A kept tape is named by its sources (path, size, time of change), the seed and the tape's version.
-The newest few are kept, so the folder stays small.
+A kept tape is named by its sources (path, size, time of change), the seed, what was done to every
+event, and the tape's version. The newest few are kept, so the folder stays small. A log that the
+leak gate refuses leaves nothing.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from pathlib import Path
 
 import orjson
 
-from hms_esr.exits import UsageError
+from hms_esr.leak_words import refuse
+from hms_esr.progress import show_progress
 from hms_esr.scratch import make_scratch, no_room
+from hms_esr.trace_reading import HowToRead, Sources
 from replay.compile import build_tape
-from replay.readers.formats import find_format
-from replay.tape import VERSION, Tape
-from switchboard.errors import TraceError
+from replay.findings import Findings
+from replay.readers.files import identity
+from replay.tape import ANONYMISER, INFO, VERSION, Tape, TapeInfo
+from switchboard.errors import LeakError, TraceError
 
 KEPT = 8
 FORGOTTEN_S = 86_400.0
@@ -29,45 +33,91 @@ FORGOTTEN_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class BuildOptions:
-    """What decides a tape, besides its sources."""
+class Recipe:
+    """What decides a tape. way_out: what a person can do where the leak gate refuses."""
 
+    sources: Sources
+    how: HowToRead
     seed: int
-    format: str | None
-    were_found: bool
+    way_out: str
 
 
-def check_format(name: str) -> None:
-    """Raises UsageError when no log is of that format."""
-    try:
-        find_format(name)
-    except ValueError as error:
-        raise UsageError(f"--format: {error}") from None
+def open_tape(recipe: Recipe, home: Path, stack: ExitStack) -> Tape:
+    """The tape of a recipe, kept or new; closed with `stack`.
 
-
-def open_tape(
-    sources: Sequence[Path], home: Path, *, seed: int, trace_format: str | None, stack: ExitStack
-) -> Tape:
-    """The tape of `sources`, kept or new; closed with `stack`.
-
-    Raises TraceError, ScratchError when there is no room for a new one, or OSError.
+    Raises TraceError, LeakError, ScratchError when there is no room for a new one, or OSError.
     """
-    # Of several files nobody named each: one that is no trace is counted, not refused.
-    options = BuildOptions(seed, trace_format, were_found=len(sources) > 1)
-    folder = home / "tapes" / _name(sources, options)
-    tape = _kept(folder)
+    name = _name(recipe)
+    folder = home / "tapes" / (name or "TAPE-once")
+    tape = _kept(folder) if name else None
     if tape is None:
-        tape = Tape.open(_build(sources, folder, options, stack))
-        _prune(folder.parent)
+        tape = Tape.open(_build(recipe, folder if name else None, stack))
+        _prune(home / "tapes")
     stack.enter_context(tape)
     return tape
 
 
-def _name(sources: Sequence[Path], options: BuildOptions) -> str:
-    stats = [(str(path.resolve()), path.stat()) for path in sources]
-    facts = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
-    key = orjson.dumps([VERSION, options.seed, options.format, facts])
+def is_tape(folder: Path) -> bool:
+    """True for the folder of a tape."""
+    try:
+        return (folder / INFO).is_file()
+    except OSError:  # a name too long for the file system is the name of nothing
+        return False
+
+
+def build_at(folder: Path, recipe: Recipe) -> TapeInfo:
+    """Compile a tape at `folder`. Raises TraceError, LeakError with the way out, or OSError."""
+    findings, how = Findings(), recipe.how
+    anonymise = how.treatment.anonymise
+    try:
+        with show_progress("compiling") as on_progress:
+            return build_tape(
+                recipe.sources.files,
+                folder,
+                seed=recipe.seed,
+                format=how.format,
+                were_found=recipe.sources.were_found,
+                on_progress=on_progress,
+                chain=how.treatment.build,
+                findings=findings,
+                allowed=how.treatment.allowed,
+                workers=how.workers,
+                anonymiser=ANONYMISER if anonymise is None else anonymise.describe(),
+            )
+    except LeakError:
+        what = f"{_listed(recipe.sources.named)} is not made into a tape"
+        raise refuse(findings, what, recipe.way_out) from None
+
+
+def _listed(named: Sequence[str]) -> str:
+    return named[0] if len(named) == 1 else f"{named[0]} and {len(named) - 1} more"
+
+
+def _name(recipe: Recipe) -> str | None:
+    """None where a source has nothing to know it again by."""
+    marks = [identity(source) for source in recipe.sources.files]
+    if any(mark is None for mark in marks):
+        return None
+    sources = recipe.sources
+    key = orjson.dumps(
+        [VERSION, recipe.seed, recipe.how.identity, sources.were_found, marks],
+        option=orjson.OPT_SORT_KEYS,
+    )
     return f"TAPE-{hashlib.sha256(key).hexdigest()[:16]}"
+
+
+def _build(recipe: Recipe, folder: Path | None, stack: ExitStack) -> Path:
+    if folder is not None:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            build_at(folder, recipe)
+            return folder
+        except OSError:
+            """No room or no right there; a run should not fail for want of a cache."""
+    scratch = make_scratch("esr-tape-", stack)
+    with no_room("the tape", scratch):
+        build_at(scratch / "tape", recipe)
+    return scratch / "tape"
 
 
 def _kept(folder: Path) -> Tape | None:
@@ -77,29 +127,6 @@ def _kept(folder: Path) -> Tape | None:
     except (TraceError, OSError):
         return None
     return tape
-
-
-def _build(sources: Sequence[Path], folder: Path, options: BuildOptions, stack: ExitStack) -> Path:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _build_at(folder, sources, options)
-    except OSError:
-        # No room or no right there; a run should not fail for want of a cache.
-        scratch = make_scratch("esr-tape-", stack)
-        folder = scratch / folder.name
-        with no_room("the tape", scratch):
-            _build_at(folder, sources, options)
-    return folder
-
-
-def _build_at(folder: Path, sources: Sequence[Path], options: BuildOptions) -> None:
-    build_tape(
-        sources,
-        folder,
-        seed=options.seed,
-        format=find_format(options.format) if options.format else None,
-        were_found=options.were_found,
-    )
 
 
 def _prune(tapes: Path) -> None:

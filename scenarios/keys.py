@@ -30,6 +30,7 @@ KEYS: Final[Mapping[str, str]] = {
     "spike": "a spike of users, in one key: {spike_at: 10m, spike_size: 8000}",
     "spike_at": "when a spike of users comes on top: 10m",
     "spike_size": "how many they are: 8000",
+    "anonymise": "what becomes of personal data in the log: true, or a policy",
     "hitl_skip": "human checkpoints approve by themselves: true",
     "notes": "a remark for people",
 }
@@ -49,7 +50,6 @@ RESERVED: Final[Mapping[str, str]] = {
     "probes": _PROBES,
     "metrics": _PROBES,
     "track_legal_blocks": _PROBES,
-    "anonymise": "personal data is not anonymised yet; credentials are always dropped",
     "population": _POLICY,
     "policy_draft": _POLICY,
     "snowball": _POLICY,

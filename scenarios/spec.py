@@ -15,11 +15,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SkipValidation, ValidationError
 
+from replay.policy import Policy
+from replay.policy_reader import read_policy
 from replay.retry import RetryPolicy
 from replay.schedule import Spike
 from scenarios.callers import read_retry, retry_mapping
 from scenarios.cues import CUE_KEYS, cues_mapping, read_cues
 from scenarios.keys import KEYS, SCRIPTED, not_asked_for, unserved
+from scenarios.policies import policy_mapping
 from scenarios.slo import Slo, build_slo
 from scenarios.spikes import read_spike, spike_mapping
 from scenarios.stub_settings import (
@@ -44,7 +47,9 @@ SHORTEST_S: Final = 0.001
 LineOf = Callable[[str], int | None]
 
 _ID: Final = compile_pattern(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-SECTIONS: Final = frozenset({"slo", "stubs", "retry", "spike", "spike_at", "spike_size", *CUE_KEYS})
+SECTIONS: Final = frozenset(
+    {"slo", "stubs", "anonymise", "retry", "spike", "spike_at", "spike_size", *CUE_KEYS}
+)
 _FIELDS: Final = {"duration": "duration_s"}
 _KEY_OF_FIELD: Final = {field: key for key, field in _FIELDS.items()}
 
@@ -148,6 +153,8 @@ class Scenario(BaseModel):
     stubs: SkipValidation[StubSettings] = NO_SETTINGS
     retry: SkipValidation[RetryPolicy | None] = None
     spike: SkipValidation[Spike | None] = None
+    anonymise: SkipValidation[Policy | None] = None
+    """None leaves personal data as it is; the leak gate still looks."""
     hitl_skip: Annotated[bool, BeforeValidator(_parse_flag)] = False
     notes: Annotated[str, BeforeValidator(_parse_notes)] | None = None
     file: Path | None = None
@@ -200,6 +207,7 @@ def scenario_mapping(scenario: Scenario) -> dict[str, Any]:
         "stubs": stub_settings_mapping(scenario.stubs) or None,
         "retry": scenario.retry and retry_mapping(scenario.retry),
         **spike_mapping(scenario.spike),
+        "anonymise": scenario.anonymise and policy_mapping(scenario.anonymise),
         "hitl_skip": scenario.hitl_skip or None,
         "notes": scenario.notes,
     }
@@ -219,6 +227,8 @@ def _read_sections(
     }
     if "stubs" in given:
         sections["stubs"] = read_stub_settings(given["stubs"], "stubs", reader)
+    if given.get("anonymise", False) is not False:
+        sections["anonymise"] = read_policy(given["anonymise"], reader, "anonymise")
     if "retry" in given:
         sections["retry"] = read_retry(given["retry"], "retry", reader)
     return sections, [*slo_faults, *reader.faults]

@@ -54,12 +54,17 @@ HOMES: dict[str, tuple[str, ...]] = {
     "sse_starlette": ("hms_esr/api/",),
     "starlette": ("stubs/", "hms_esr/api/"),
     "stdnum": ("replay/identifiers/",),
-    "typer": ("hms_esr/cli.py", "hms_esr/cli_stubs.py", "hms_esr/cli_switchboard.py"),
+    "typer": (
+        "hms_esr/cli.py",
+        "hms_esr/cli_stubs.py",
+        "hms_esr/cli_switchboard.py",
+        "hms_esr/cli_trace.py",
+    ),
     "uvicorn": ("stubs/", "hms_esr/api/"),
     # a loop is started there
     "uvloop": ("replay/worker.py", "stubs/", "hms_esr/runner.py", "hms_esr/gateway_worker.py"),
     "yaml": ("scenarios/yaml_lines.py",),
-    "zstandard": ("replay/readers/source.py",),
+    "zstandard": ("replay/readers/", "hms_esr/trace_out.py"),
 }
 DISTRIBUTIONS = {
     "mitmproxy_rs": "mitmproxy",  # which brings it

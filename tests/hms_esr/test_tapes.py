@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from hms_esr import tapes
-from hms_esr.tapes import KEPT, open_tape
+from hms_esr.options import Reading
+from hms_esr.tapes import KEPT, Recipe, open_tape
+from hms_esr.trace_reading import Sources, choose_reading
 from replay.tape import Tape
-from switchboard.errors import EsrError, TraceError
+from switchboard.errors import EsrError, LeakError, TraceError
 
 LINE = '{"ts": 1584277200000000000, "method": "GET", "url": "/a", "user": "u"}\n'
 
@@ -23,8 +25,12 @@ def log_fixture(tmp_path: Path) -> Path:
     return log
 
 
-def open_one(stack: ExitStack, log: Path, home: Path, seed: int = 0) -> Tape:
-    return open_tape([log], home, seed=seed, trace_format=None, stack=stack)
+def open_one(
+    stack: ExitStack, log: Path, home: Path, seed: int = 0, how: Reading | None = None
+) -> Tape:
+    read = choose_reading(how or Reading(), {}, home)
+    recipe = Recipe(Sources((log,), False, (str(log),)), read, seed, "mend it")
+    return open_tape(recipe, home, stack)
 
 
 def kept(home: Path) -> list[str]:
@@ -46,7 +52,7 @@ def test_a_changed_log_or_seed_or_format_is_another_tape(log: Path, tmp_path: Pa
     with ExitStack() as stack:
         open_one(stack, log, tmp_path)
         open_one(stack, log, tmp_path, seed=1)
-        open_tape([log], tmp_path, seed=0, trace_format="ops", stack=stack)
+        open_one(stack, log, tmp_path, how=Reading(format="ops"))
         log.write_text(LINE * 2)
         assert len(open_one(stack, log, tmp_path)) == 2
     assert len(kept(tmp_path)) == 4
@@ -83,6 +89,19 @@ def test_what_is_wrong_with_the_log_is_not_taken_for_a_full_disk(log: Path, tmp_
     with ExitStack() as stack, pytest.raises(TraceError):
         open_one(stack, log, tmp_path)
     assert kept(tmp_path) == []
+
+
+def test_a_log_that_leaks_leaves_nothing_and_the_way_out_is_said(log: Path, tmp_path: Path) -> None:
+    log.write_text(LINE.replace("/a", "/a?ssn=219-09-1234"))
+    with ExitStack() as stack, pytest.raises(LeakError, match=r"1 ssn.*; mend it") as refused:
+        open_one(stack, log, tmp_path)
+    assert refused.value.exit_code == 97
+    assert "219-09" not in str(refused.value)
+    assert kept(tmp_path) == []
+    with ExitStack() as stack:
+        allowed = open_one(stack, log, tmp_path, how=Reading(allow_kind=("ssn",)))
+        assert allowed.info.account.allowed == ("ssn",)
+        assert allowed.info.account.found == {"ssn": 1}
 
 
 def test_only_the_newest_are_kept_and_what_was_never_finished_goes(

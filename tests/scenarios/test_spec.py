@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import scenarios
+from replay.policy import Policy, Rule
 from replay.retry import RetryPolicy
 from replay.schedule import Spike
 from scenarios.keys import KEYS, RESERVED
@@ -41,6 +42,8 @@ stubs: {services: [ach]}
 retry: {times: 2}
 spike_at: 10m
 spike_size: 8000
+anonymise:
+  header.x-request-id: keep
 hitl_skip: true
 notes: |
   Two lines
@@ -107,6 +110,7 @@ def test_every_key() -> None:
         stubs=StubSettings(services=("ach",)),
         retry=RetryPolicy(times=2),
         spike=Spike(at_s=600.0, size=8_000),
+        anonymise=Policy("own", (Rule("header.x-request-id", "keep"),)),
         hitl_skip=True,
         notes="Two lines\nof a remark.\n",
     )
