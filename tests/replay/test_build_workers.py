@@ -110,7 +110,7 @@ def late_delay(folder: Path) -> Path:
     return folder
 
 
-def too_many_routes(folder: Path) -> Path:
+def too_many_hosts(folder: Path) -> Path:
     """More hosts than a tape has room for, which no part has."""
     folder.mkdir()
     for part in "ab":
@@ -119,7 +119,7 @@ def too_many_routes(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("write", [late_delay, too_many_routes])
+@pytest.mark.parametrize("write", [late_delay, too_many_hosts])
 def test_what_needs_all_that_came_before_is_read_by_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, write: Callable[[Path], Path]
 ) -> None:

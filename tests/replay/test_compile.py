@@ -16,12 +16,16 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay.account import Account
-from replay.compile import build_tape
+from replay import row_file, row_sort
+from replay.account import Account, Tally
+from replay.compile import EmptyTraceError, build_tape
+from replay.findings import Findings
 from replay.places import MAX_HOSTS, MAX_ROUTES
+from replay.readers.entry import Entry, Sink
 from replay.readers.formats import find_format
+from replay.readers.through import Through
 from replay.tape import UNKNOWN_WAIT, Tape, TapeInfo, TapeWriter
-from switchboard.errors import TraceError
+from switchboard.errors import LeakError, TraceError
 
 SEMICOMPLETE = (
     Path(__file__).parents[2] / "../shared/data/access_logs/semicomplete-2015-combined.log"
@@ -541,3 +545,138 @@ def check_people(home: Path, events: list[dict[str, Any]]) -> None:
         return
     with Tape.open(home / "tape") as tape:
         assert [(tape.user_of(i), int(tape.session[i])) for i in range(len(tape))] == expected
+
+
+def test_a_trace_in_two_zones_is_one_course_of_time(tmp_path: Path) -> None:
+    stamps = ["14:00:00 +0200", "08:00:01 -0400", "12:00:02 +0000", "17:30:03 +0530"]
+    lines = [f'a - - [15/Mar/2020:{at}] "GET /{i} HTTP/1.1" 200 1' for i, at in enumerate(stamps)]
+    with build_log(tmp_path, *lines) as tape:
+        assert [tape.record(i).split()[1] for i in range(4)] == [b"/0", b"/1", b"/2", b"/3"]
+        assert (tape.info.account.out_of_order, tape.info.seconds < 4) == (0, True)
+
+
+def test_clocks_that_are_put_back_change_nothing(tmp_path: Path) -> None:
+    # New York, 1 November 2020: 1:59:59 is followed by 1:00:00.
+    stamps = ["01:59:59 -0400", "01:00:00 -0500", "01:59:59 -0500", "02:00:00 -0500"]
+    lines = [f'a - - [01/Nov/2020:{at}] "GET /{i} HTTP/1.1" 200 1' for i, at in enumerate(stamps)]
+    with build_log(tmp_path, *lines) as tape:
+        assert [tape.record(i).split()[1] for i in range(4)] == [b"/0", b"/1", b"/2", b"/3"]
+        assert tape.info.account.out_of_order == 0
+        assert 3_600 < tape.info.seconds < 3_602
+
+
+def test_entries_that_are_out_of_order_by_hours_are_sorted_and_told(tmp_path: Path) -> None:
+    hours = [5, 1.5, 3, 8]
+    with build(tmp_path, *[event(h * 3_600_000, url=f"/{h}") for h in hours]) as tape:
+        assert [tape.record(i).split()[1] for i in range(4)] == [b"/1.5", b"/3", b"/5", b"/8"]
+        assert tape.info.account.out_of_order == 2
+        assert "entries were out of order by up to 3.5 h: they were sorted" in (
+            tape.info.account.notes
+        )
+
+
+def test_what_users_were_told_apart_by_and_what_stamps_meant(tmp_path: Path) -> None:
+    events = [event(user="ann"), event(user="bo"), event(session="x"), event()]
+    (tmp_path / "b.log").write_text(access_line("10.0.0.1", "10:00:00") + "\n")
+    log = write(tmp_path / "in.ndjson", *events)
+    account = build_tape([log, tmp_path / "b.log"], tmp_path / "tape").account
+    assert account.session_keys == {"client": 1, "none": 1, "session": 1, "user": 2}
+    assert account.stamp == "start"
+
+
+def test_what_bodies_come_to(tmp_path: Path) -> None:
+    bodies = [event(method="POST", body="x" * size) for size in (3, 10, 0)]
+    with build(tmp_path, event(), *bodies) as tape:
+        assert tape.info.bodies == {"requests": 2, "bytes": 13, "largest": 10}
+
+
+def test_a_trace_with_nothing_to_replay_has_an_account(tmp_path: Path) -> None:
+    with pytest.raises(EmptyTraceError) as caught:
+        build_tape([write(tmp_path / "x", [], 5)], tmp_path / "tape")
+    account = caught.value.account
+    assert (account.entries, account.skipped, account.format) == (2, {"not an object": 2}, "ops")
+
+
+class Finding(Through):
+    """Finds a thing in every entry."""
+
+    def __init__(self, end: Sink, found: Findings, *, is_allowed: bool) -> None:
+        super().__init__(end)
+        self._found = found
+        self._is_allowed = is_allowed
+
+    needs_whole = True
+
+    def add(self, line: int, entry: Entry) -> None:
+        self._found.add("x", line, "url", "ssn", "1", is_allowed=self._is_allowed)
+        super().add(line, entry)
+
+
+def test_a_tape_with_findings_is_not_kept(tmp_path: Path) -> None:
+    log = write(tmp_path / "x", event(), event())
+    with pytest.raises(LeakError, match="2 ssn") as caught:
+        build_tape(
+            [log],
+            tmp_path / "tape",
+            chain=lambda rows, _, found: Finding(rows, found, is_allowed=False),
+        )
+    assert (caught.value.exit_code, caught.value.findings) == (97, {"ssn": 2})
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_findings_that_are_allowed_are_on_the_record(tmp_path: Path) -> None:
+    info = build_tape(
+        [write(tmp_path / "x", event(), event())],
+        tmp_path / "tape",
+        chain=lambda rows, _, found: Finding(rows, found, is_allowed=True),
+        allowed=["ssn"],
+        anonymiser="none at all",
+    )
+    with Tape.open(tmp_path / "tape") as tape:
+        assert tape.info == info
+    assert (info.account.allowed, info.account.found) == (("ssn",), {"ssn": 2})
+    assert info.anonymiser == "none at all"
+
+
+def test_what_a_chain_leaves_out_is_named_when_nothing_is_left(tmp_path: Path) -> None:
+    class Nothing(Through):
+        needs_whole = True
+
+        def __init__(self, end: Sink, tally: Tally) -> None:
+            super().__init__(end)
+            self._tally = tally
+
+        def add(self, line: int, entry: Entry) -> None:
+            self._tally.drop("route")
+
+    with pytest.raises(EmptyTraceError, match="nothing to replay: route left out 2") as caught:
+        build_tape(
+            [write(tmp_path / "x", event(), event())],
+            tmp_path / "tape",
+            chain=lambda rows, tally, _: Nothing(rows, tally),
+        )
+    assert caught.value.account.dropped == {"route": 2}
+
+
+def test_memory_holds_a_chunk_and_not_the_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sizes: list[int] = []
+    read = row_file.np.fromfile
+
+    def watched(*given: Any, **more: Any) -> Any:
+        found = read(*given, **more)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(row_file, "CHUNK", 50)
+    monkeypatch.setattr(row_file.read_chunks, "__defaults__", (50,))
+    monkeypatch.setattr(row_sort, "RUN", 100)
+    monkeypatch.setattr(row_sort, "SAMPLE", 10)
+    monkeypatch.setattr(row_sort, "SAMPLES_A_PART", 8)
+    monkeypatch.setattr(row_file.np, "fromfile", watched)
+    events = [event(i * 7_919 % 2_000, user=f"u{i % 90}", url=f"/{i}") for i in range(2_000)]
+    with build(tmp_path, *events) as tape:
+        assert np.all(np.diff(tape.due_ns) >= 0)
+        assert tape.info.users == 90
+    assert max(sizes) <= 280
