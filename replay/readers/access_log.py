@@ -135,16 +135,34 @@ def _build(before: bytes, stamp: str, rest: re.Match[bytes]) -> Entry:
 
 
 def _parse_before(text: bytes) -> Before:
-    """`host ident user`, where a virtual host may stand first and the user may hold spaces."""
-    words = text.split(b" ")
-    host = None
-    if len(words) > 3 and _is_virtual_host(words[0], words[1]):
-        host = words.pop(0).decode("ascii")
+    """`host ident user`, where the user may hold spaces.
+
+    Before it there may be a virtual host, what syslog or a container's log writes, or the addresses
+    of balancers that a list of forwarded ones ends in.
+    """
+    words = text.strip().split(b" ")
     if len(words) < 2:
         raise EventError(NOT_A_LINE)
-    named = [word for word in words[2:] if word not in (b"-", b"", b'""')]
-    user = b" ".join(words[2:]).decode("utf-8", "replace") if named else None
-    return Before(host, given(words[0].decode("utf-8", "replace")), user)
+    at = _address_at(words)
+    host = words[at - 1] if at and _is_virtual_host(words[at - 1], words[at]) else None
+    named = [word for word in words[at + 2 :] if word not in (b"-", b"", b'""')]
+    return Before(
+        None if host is None else host.decode("ascii"),
+        given(words[at].rstrip(b",").decode("utf-8", "replace")),
+        b" ".join(words[at + 2 :]).decode("utf-8", "replace") if named else None,
+    )
+
+
+def _address_at(words: list[bytes]) -> int:
+    """Which of the words is the client's address."""
+    if len(words) < 4:
+        return 0
+    at = len(words) - 3
+    if not _ADDRESS.fullmatch(words[at]):
+        return int(_is_virtual_host(words[0], words[1]))
+    while at and words[at - 1].endswith(b","):
+        at -= 1
+    return at
 
 
 def _is_virtual_host(first: bytes, second: bytes) -> bool:

@@ -12,7 +12,7 @@ from replay.readers.entry import Entry, Sink
 from replay.readers.envoy import NOT_HTTP, address_of, headers_of, wait_of
 from replay.readers.format import START, Format
 from replay.readers.head import Head
-from replay.readers.json_lines import Fields, Object, as_text, look_up, read_objects
+from replay.readers.json_lines import Fields, Object, read_objects
 from replay.readers.logged import (
     absolute,
     build_entry,
@@ -60,13 +60,9 @@ def read_envoy_json(lines: Source, sink: Sink) -> None:
 
 def parse_object(value: Object) -> Entry:
     """The entry of one object. Raises EventError with a short reason."""
-    found = _FIELDS.of(value)
-
-    def text(field: str) -> str | None:
-        each = (as_text(look_up(value, name)) for name in found.get(field, ()))
-        return next((one for one in each if one is not None), None)
-
-    if "ts" not in found:
+    found = _FIELDS.texts(value)
+    text = found.of
+    if "start_time" not in value:
         raise EventError("no ts")
     method, path = text("method"), text("path")
     if method is None and path is None:

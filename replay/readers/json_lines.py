@@ -100,6 +100,29 @@ class Fields:
                 self._known[keys] = known
         return known
 
+    def texts(self, value: Object) -> Texts:
+        """The fields of one object as texts."""
+        return Texts(value, self.of(value))
+
+
+class Texts:
+    """The fields of one object as texts. keys: what `Fields.of` found of it."""
+
+    __slots__ = ("keys", "value")
+
+    def __init__(self, value: Object, keys: Mapping[str, Sequence[str]]) -> None:
+        self.value = value
+        self.keys = keys
+
+    def of(self, field: str) -> str | None:
+        """The first text or number under the keys that a field may have."""
+        value = self.value
+        for name in self.keys.get(field, ()):
+            text = as_text(value[name] if name in value else look_up(value, name))
+            if text is not None:
+                return text
+        return None
+
 
 def _present(names: Sequence[str], value: Object) -> tuple[str, ...]:
     return tuple(name for name in names if name in value or name.partition(".")[0] in value)
@@ -119,8 +142,8 @@ def look_up(value: Object, name: str) -> Any:
 
 def as_text(value: object) -> str | None:
     """A text or number as text; None for `-`, an empty text and everything else."""
-    if isinstance(value, str):
-        return None if value in ("", "-") else value
+    if type(value) is str:
+        return None if value == "" or value == "-" else value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _digits(value)
     return None

@@ -143,7 +143,7 @@ def start_of(end_ns: int, seconds: float | None, *, coarse: bool) -> int:
 
 def split_fields(line: bytes) -> list[tuple[bytes, bool]]:
     """The fields of a line that spaces part, and whether each was in quotes, which are gone."""
-    return [(f[1] or f[2] or b"", f[2] is None) for f in _FIELD.finditer(line)]
+    return [(plain or quoted, not plain) for quoted, plain in _FIELD.findall(line)]
 
 
 def unescape(quoted: bytes) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from replay.readers.entry import Entry, Sink
 from replay.readers.format import END, Format
 from replay.readers.head import Head
-from replay.readers.json_lines import Fields, Object, as_text, look_up, read_objects
+from replay.readers.json_lines import Fields, Object, look_up, read_objects
 from replay.readers.logged import (
     absolute,
     build_entry,
@@ -154,14 +154,10 @@ def read_nginx_json(lines: Source, sink: Sink) -> None:
 
 def parse_object(value: Object) -> Entry:
     """The entry of one object. Raises EventError with a short reason."""
-    found = _FIELDS.of(value)
-
-    def text(field: str) -> str | None:
-        each = (as_text(look_up(value, name)) for name in found.get(field, ()))
-        return next((one for one in each if one is not None), None)
-
+    found = _FIELDS.texts(value)
+    text = found.of
     method, target = _request_of(text("request"), text("method"), text("target"), text("args"))
-    stamp_ns, coarse = _finest_stamp(value, found.get("ts", ()))
+    stamp_ns, coarse = _finest_stamp(value, found.keys.get("ts", ()))
     took = parse_seconds(text("took"))
     took = _sum_upstream(text("upstream")) if took is None else took
     agent, user = text("agent"), text("user")

@@ -137,6 +137,11 @@ def test_an_empty_part_in_a_line_in_quotes() -> None:
         ("www.example.com 2001:db8::1 - ann", "http://www.example.com/", "user\0ann"),
         ("_ 1.2.3.4 - -", "/", "1.2.3.4\0"),
         ("host.example - -", "/", "host.example\0"),
+        (" 1.2.3.4 - -", "/", "1.2.3.4\0"),
+        ("203.0.113.9, 10.0.0.1 - -", "/", "203.0.113.9\0"),
+        ("203.0.113.9, 10.0.0.2, 10.0.0.1 - ann", "/", "user\0ann"),
+        ("<190>Oct 11 22:14:15 web nginx: 1.2.3.4 - -", "/", "1.2.3.4\0"),
+        ("web_1  | 1.2.3.4 - -", "/", "1.2.3.4\0"),
     ],
 )
 def test_what_stands_before_the_stamp(before: str, url: str, client: str) -> None:
