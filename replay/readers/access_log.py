@@ -145,24 +145,23 @@ def _parse_before(text: bytes) -> Before:
         raise EventError(NOT_A_LINE)
     at = _address_at(words)
     host = words[at - 1] if at and _is_virtual_host(words[at - 1], words[at]) else None
-    named = [word for word in words[at + 2 :] if word not in (b"-", b"", b'""')]
+    user = words[at + 2 :]
+    named = any(word not in (b"-", b"", b'""') for word in user)
+    while at and words[at - 1].endswith(b","):  # of a list of addresses the first is the client's
+        at -= 1
     return Before(
         None if host is None else host.decode("ascii"),
         given(words[at].rstrip(b",").decode("utf-8", "replace")),
-        b" ".join(words[at + 2 :]).decode("utf-8", "replace") if named else None,
+        b" ".join(user).decode("utf-8", "replace") if named else None,
     )
 
 
 def _address_at(words: list[bytes]) -> int:
-    """Which of the words is the client's address."""
+    """Which of the words is the address that ident and user follow."""
     if len(words) < 4:
         return 0
     at = len(words) - 3
-    if not _ADDRESS.fullmatch(words[at]):
-        return int(_is_virtual_host(words[0], words[1]))
-    while at and words[at - 1].endswith(b","):
-        at -= 1
-    return at
+    return at if _ADDRESS.fullmatch(words[at]) else int(_is_virtual_host(words[0], words[1]))
 
 
 def _is_virtual_host(first: bytes, second: bytes) -> bool:
