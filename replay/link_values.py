@@ -26,15 +26,19 @@ _CHARACTERS: Final = 3
 """Different ones at least."""
 _LETTERS_ONLY: Final = 16
 _MOST_WORD_BITS: Final = 8
+_LONG: Final = 32
 
 _TOKEN: Final = re.compile(r"[\w.~+/=:|$!*%\"-]+", re.ASCII)
 _GROUPS: Final = re.compile(r"[\d.,:/+()-]+", re.ASCII)
 """Digits and what stands between them in dates, times, amounts, versions, addresses, phones."""
-_DATE: Final = re.compile(
-    r"(?<!\d)(?:19|20)\d\d[-_./]?(?:0[1-9]|1[0-2])[-_./]?(?:0[1-9]|[12]\d|3[01])"
-    r"(?:T?\d{4}(?:\d\d)?Z?)?(?!\d)|(?<!\d)(?:19|20)\d\d(?!\d)",
-    re.ASCII,
+_DAY: Final = (
+    r"(?:19|20)\d\d[-_./]?(?:0[1-9]|1[0-2])[-_./]?(?:0[1-9]|[12]\d|3[01])"
+    r"(?:T?\d{4}(?:\d\d)?Z?)?|(?:19|20)\d\d"
 )
+_DATE: Final = re.compile(rf"(?<!\d)(?:{_DAY})(?!\d)", re.ASCII)
+_DATE_ALONE: Final = re.compile(rf"(?<![A-Za-z\d])(?:{_DAY})(?![A-Za-z\d])", re.ASCII)
+"""In a long text four digits amid letters are no year."""
+_VERSION: Final = re.compile(r"[vV]?\d+(?:\.\d+)+(?:[-+.]?[a-zA-Z]{1,8}[.\d]{0,8})?", re.ASCII)
 _STAMP: Final = re.compile(
     r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6}|\d{9})?"  # a date
     r"|(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:19|20)\d\d"  # month first
@@ -134,6 +138,7 @@ def _is_known_shape(text: str) -> bool:
         or _MOMENT.fullmatch(text) is not None
         or _SIZE.fullmatch(text) is not None
         or _NUMBER_LIKE.fullmatch(text) is not None
+        or _VERSION.fullmatch(text) is not None
         or _WELL_KNOWN.fullmatch(text) is not None
     )
 
@@ -148,7 +153,7 @@ def _is_random_letters(text: str) -> bool:
 
 def _bits(text: str) -> int:
     """A low guess of how much information there is in a text."""
-    rest = _DATE.sub(" ", text) if len(text) < 32 else text
+    rest = (_DATE if len(text) < _LONG else _DATE_ALONE).sub(" ", text)
     digits = sum(map(str.isdigit, rest))
     words = other = 0
     for part in _PARTS.findall(rest):
