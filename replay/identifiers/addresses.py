@@ -81,7 +81,7 @@ def find_user_info(look: Look) -> Iterator[Span]:
 
 def find_addresses(look: Look) -> Iterator[Span]:
     text = look.text
-    if "." in text:
+    if "." in text and not look.told(names.DRAWING):
         for found in _V4.finditer(text):
             if _is_public(found[0]) and _is_address(look, found.start(), found.end()):
                 yield Span("ip", found.start(), found.end())

@@ -21,6 +21,8 @@ _ABA: Final = frozenset({(9,), (4, 4, 1), (3, 3, 3), (8, 1)})
 _ABA_ASSIGNED: Final = frozenset(
     f"{number:02d}" for number in (*range(13), *range(21, 33), *range(61, 73), 80)
 )
+_ABA_WORDS: Final = re.compile(r"rout|aba|rtn|transit|micr|[ro]dfi|bank")
+_ACCOUNT_WORDS: Final = re.compile(r"acc|konto|dda|checking|saving|deposit")
 _IBAN_START: Final = re.compile(r"[A-Za-z]{2}[0-9]{2}")
 _IBAN_GAP: Final = " -.\u200b"
 _SHORTEST_IBAN: Final = 15
@@ -28,6 +30,8 @@ _LONGEST_IBAN: Final = 34
 
 
 def find_routing_numbers(look: Look) -> Iterator[Span]:
+    if not look.mentions(names.ABA, _ABA_WORDS):
+        return
     for window in look.windows(9, 9, 3):
         if (
             window.sizes in _ABA
@@ -51,6 +55,8 @@ def is_aba(digits: str) -> bool:
 
 
 def find_accounts(look: Look) -> Iterator[Span]:
+    if not look.mentions(names.ACCOUNT, _ACCOUNT_WORDS):
+        return
     for window in look.windows(6, 17, 5):
         if (
             len(set(window.digits)) > 1

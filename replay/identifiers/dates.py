@@ -24,6 +24,7 @@ _MONTHS: Final = {
     )
     for name in several.split()
 }  # fmt: skip
+_WORDS: Final = re.compile(r"d\W{0,2}o\W{0,2}b|birth|born|day|gebu|nais|naci|nasc|geboo")
 _GAP: Final = r"[ ./\-,_]{1,2}"
 _MONTH: Final = r"([^\W\d_]{3,10})\.?"
 _YMD: Final = re.compile(rf"(?<!\d)(\d{{4}}){_GAP}(\d{{1,2}}){_GAP}(\d{{1,2}})(?!\d)")
@@ -40,6 +41,8 @@ LATEST: Final = 2030
 
 
 def find_birth_dates(look: Look) -> Iterator[Span]:
+    if not look.mentions(names.BIRTH, _WORDS):
+        return
     for start, end, readings in _dates(look.text):
         if look.tells(names.BIRTH, start, end) and _is_somebodys(readings):
             yield Span("birth_date", start, end)

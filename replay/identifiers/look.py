@@ -50,6 +50,14 @@ class Look:
         self.text = fold(text)
         self.name = normal_name(name)
 
+    @cached_property
+    def low(self) -> str:
+        return self.text.lower()
+
+    def mentions(self, pattern: re.Pattern[str], words: re.Pattern[str]) -> bool:
+        """The name says so, or one of the words stands anywhere: else no closer look is needed."""
+        return pattern.search(self.name) is not None or words.search(self.low) is not None
+
     def told(self, pattern: re.Pattern[str]) -> bool:
         """The name of the text says so."""
         return pattern.search(self.name) is not None

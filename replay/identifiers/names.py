@@ -15,11 +15,17 @@ Pattern: TypeAlias = re.Pattern[str]
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\x00-\x7f]+")
 _LONGEST: Final = 200
+_BAR: Final = "|"
+"""Between a name and the one around it: no pattern reaches over it."""
 
 
 def normal_name(name: str) -> str:
     """`-first-name-` for `firstName`, `first_name`, `FIRST NAME`; "-" for nothing."""
-    return _normal(name[-_LONGEST:])
+    name = name[-_LONGEST:]
+    if _BAR in name:
+        outer, _, inner = name.partition(_BAR)
+        return f"{_normal(outer)}{_BAR}{_normal(inner)}"
+    return _normal(name)
 
 
 @lru_cache(8_192)
@@ -35,6 +41,11 @@ def normal_text(text: str) -> str:
 def _normal_form(text: str) -> str:
     words = _WORD.findall(text)
     return f"-{'-'.join(words).lower()}-" if words else "-"
+
+
+def joined_name(outer: str, inner: str) -> str:
+    """A name and the one around it: what says of itself only `value` is told by that."""
+    return f"{outer}{_BAR}{inner}"
 
 
 def _pattern(*alternatives: str) -> re.Pattern[str]:
@@ -80,6 +91,8 @@ VERSION: Final = _pattern(
     r"-v-", r"-ver-", r"version", r"-build-", r"release", r"-rv-", r"-revision-", r"-agent-",
     r"-ua-", r"-oid-", r"-firmware-", r"-sdk-", r"-section-", r"-chapter-", r"-clause-",
 )  # fmt: skip
+DRAWING: Final = _pattern(r"^-(?:d|points|path|viewbox|view-box|transform)-$")
+"""Numbers of a picture, which nobody calls."""
 USER_AGENT: Final = _pattern(r"-user-?agent-", r"-ua-", r"-sec-ch-ua-")
 NO_CARD: Final = _pattern(
     r"-(?:imei|imsi|meid|ean|gtin|upc|isbn|issn|barcode|sku|ts|epoch|nonce|seed|cursor|offset|etag)-",
@@ -110,7 +123,7 @@ SESSION: Final = _pattern(
 )  # fmt: skip
 """What a cookie of this name holds lets its bearer in."""
 
-_PERSON: Final = (
+PERSON_WORDS: Final = (
     "customer|claimant|patient|applicant|beneficiary|cardholder|card-?holder|holder|payee|payer|"
     "recipient|sender|contact|employee|member|spouse|dependent|guardian|mother|father|parent|child|"
     "citizen|account-?holder|owner|person|insured|subscriber|doctor|physician|student|tenant|"
@@ -121,15 +134,22 @@ PERSON_NAME: Final = _pattern(
     r"-(?:first|last|full|given|family|middle|maiden|sur|fore|legal|birth|christian|preferred)"
     r"-?names?-",
     r"-(?:fname|lname|mname|surname|forename|vorname|nachname|prenom|apellidos?|nombre)-",
-    rf"-(?:{_PERSON})s?-?(?:(?:full|first|last)-?)?names?-",
+    rf"-(?:{PERSON_WORDS})s?-?(?:(?:full|first|last)-?)?names?-",
     r"-name-?on-?card-",
     r"-(?:claimant|patient|applicant|beneficiary|payee|spouse|cardholder|insured|borrower)-$",
 )  # fmt: skip
 """Whatever looks like a name there is one."""
 MAYBE_NAME: Final = _pattern(
-    r"^-names?-$", r"-(?:user|display|screen|real|nick)-?name-$", r"^-user-$"
+    r"(?:^|\|)-names?-$", r"-(?:user|display|screen|real|nick)-?name-$", r"^-user-$"
 )
 """A product, a city and a person are all called so: there it must be a known first name."""
-MAYBE_SAID: Final = _pattern(rf"(?:^|-)(?:{_PERSON}|names?)-$", r"-named-$")
+THING: Final = _pattern(
+    r"-(?:product|item|brand|city|company|store|shop|category|file|host|event|plan|region|country|"
+    r"service|app|class|tag|team|school|street|campaign|org|organi[sz]ation|bank|merchant|vendor|"
+    r"project|repo|repository|package|model|device|hotel|restaurant|station|venue|movie|book|song)s?"
+    r"-\|",
+)  # fmt: skip
+"""What has a name and is no person."""
+MAYBE_SAID: Final = _pattern(rf"(?:^|-)(?:{PERSON_WORDS}|names?)-$", r"-named-$")
 """The last words before a name in a text."""
-PERSON: Final = re.compile(rf"-(?:{_PERSON}|user|author|people|persons)s?-")
+PERSON: Final = re.compile(rf"-(?:{PERSON_WORDS}|user|author|people|persons)s?-")

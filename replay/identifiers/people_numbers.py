@@ -28,7 +28,7 @@ def find_people_numbers(look: Look) -> Iterator[Span]:
 
 
 def _kind_of(look: Look, window: Window) -> str | None:
-    if is_ein(window.digits) and _is_employer(look, window):
+    if _is_employer(look, window) and is_ein(window.digits):
         return "ein"
     kind = "ssn" if is_ssn(window.digits) else "itin" if is_itin(window.digits) else None
     return kind if kind is not None and _is_person(look, window) else None

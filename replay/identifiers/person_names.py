@@ -27,6 +27,7 @@ _SAID: Final = re.compile(
     rf"({_CAPITAL}(?:(?:, ?| ){_CAPITAL}){{0,3}})"
 )
 _TITLED: Final = re.compile(rf"(?<![^\W_])(?:Mr|Mrs|Ms|Miss)\.? ({_CAPITAL}(?: {_CAPITAL}){{0,2}})")
+_WORDS: Final = re.compile(rf"name|(?:{names.PERSON_WORDS})|mrs?|ms|miss")
 _LONGEST: Final = 80
 _NOBODY: Final = frozenset(
     {"admin", "administrator", "guest", "root", "system", "user", "customer", "client", "account",
@@ -43,13 +44,15 @@ def find_person_names(look: Look) -> Iterator[Span]:
         start = text.index(whole)
         yield Span("person_name", start, start + len(whole))
         return
-    if " " in text or ":" in text or "=" in text:
+    if " " in text and _WORDS.search(look.low) is not None:
         yield from _said(text)
 
 
 def _is_somebody(look: Look, whole: str) -> bool:
     if look.told(names.PERSON_NAME):
         return is_name(whole)
+    if look.told(names.THING):
+        return False
     if not look.told(names.MAYBE_NAME) and not _is_named_person(look):
         return False
     return " " in whole and is_name(whole) and _is_known(whole)
@@ -57,7 +60,7 @@ def _is_somebody(look: Look, whole: str) -> bool:
 
 def _is_named_person(look: Look) -> bool:
     """`customer.name`: what holds it is a person."""
-    return look.told(names.PERSON) and look.name.endswith("-name-")
+    return look.told(names.PERSON) and look.name.endswith("-|-name-")
 
 
 def is_name(text: str) -> bool:

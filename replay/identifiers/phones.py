@@ -20,6 +20,7 @@ _COUNTRY: Final = re.compile(
     r"7|2[07]|2[1-69]\d|3[0-469]|3[578]\d|4[013-9]|42\d|5[1-8]|5[09]\d|6[0-6]|6[7-9]\d"
     r"|8[1246]|8[0578]\d|9[0-58]|9[679]\d"
 )
+_WORDS: Final = re.compile(r"phone|tel|mobil|cell|fax|call|msisdn|whats|sms|contact|handy|dial")
 _WRITTEN: Final = frozenset({(3, 3, 4), (1, 3, 3, 4), (3, 7), (1, 3, 7), (3, 4), (1, 10)})
 _LEAST: Final = 7
 _MOST: Final = 15
@@ -27,6 +28,8 @@ _LEAST_ABROAD: Final = 8
 
 
 def find_phones(look: Look) -> Iterator[Span]:
+    if look.told(names.DRAWING):
+        return
     for window in look.windows(_LEAST, _MOST, 7):
         if _is_phone(look, window):
             yield Span("phone", _start(look.text, window.start), window.end)
@@ -34,10 +37,12 @@ def find_phones(look: Look) -> Iterator[Span]:
 
 def _is_phone(look: Look, window: Window) -> bool:
     digits = window.digits
+    has_plus = _has_plus(look.text, window.start)
+    if not (has_plus or window.sizes in _WRITTEN or look.mentions(names.PHONE, _WORDS)):
+        return False
     if is_sandbox_phone(digits) or len(set(digits)) == 1 or not look.is_free(window, names.PHONE):
         return False
-    plus = _plus(look.text, window.start)
-    if plus:
+    if has_plus:
         return _is_international(digits) and not window.after.strip(" .-/\u200b()")
     if _NANP.fullmatch(digits):
         return _is_north_american(look, window)
@@ -81,7 +86,7 @@ def is_stamp(digits: str) -> bool:
     return len(digits) in (10, 13) and digits[0] == "1"
 
 
-def _plus(text: str, start: int) -> bool:
+def _has_plus(text: str, start: int) -> bool:
     """A plus before it, and before that no letter or digit: no sum, no base64."""
     at = start - 1
     while at >= 0 and text[at] in "( ":

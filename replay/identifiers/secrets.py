@@ -29,6 +29,7 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,20})?")
 _PLACE: Final = re.compile(r"(?:https?:/)?/[\w./~-]{0,200}")
 _LEAST_PASSWORD: Final = 6
 _LEAST_TOKEN: Final = 12
+_LEAST_SESSION: Final = 20
 _LONGEST: Final = 4_096
 _LONG_WORDS: Final = 24
 _BITS: Final = 2.75
@@ -57,6 +58,7 @@ def is_secret(name: str, value: str) -> bool:
     # Ids of sessions are as often UUIDs that open nothing.
     return (
         names.SESSION.search(name) is not None
+        and len(value) >= _LEAST_SESSION
         and _is_token(value)
         and _UUID.fullmatch(value) is None
     )
