@@ -33,7 +33,10 @@ _when: Final = attrgetter("ns")
 
 
 class Placed(NamedTuple):
-    """An event and its place: when, where it stood, and the how manieth it was."""
+    """An event and its place: when, where it stood, and the how manieth it was.
+
+    client: the number of whoever it was of, where nothing but a client is known; else 0.
+    """
 
     ns: int
     event: Event
@@ -41,6 +44,8 @@ class Placed(NamedTuple):
     line: int = 0
     row: int = 0
     coarse: bool = False
+    client: int = 0
+    inferred: bool = False
 
 
 class Sorter:
@@ -145,7 +150,8 @@ class Echoes:
             self._ns = placed.ns
             self._kept.clear()
             self._said.clear()
-        key = blake2b(json.dumps(_event_out(placed.event)).encode(), digest_size=16).digest()
+        said_of = [placed.client, *_event_out(placed.event)]
+        key = blake2b(json.dumps(said_of).encode(), digest_size=16).digest()
         if key not in self._kept and len(self._kept) >= MAX_SAME:
             return False
         said = self._said[key, placed.file] = self._said.get((key, placed.file), 0) + 1

@@ -181,7 +181,12 @@ class Writer:
             raise EventError("delays add up past the year 2100")
         if self._timeline.is_anchored and not was_anchored:
             self._place_leading(self._timeline.lead_ns)
-        placed = Placed(ns, self._prepare(entry, ns), self.file, line, self.rows, entry.coarse)
+        event = self._prepare(entry)
+        is_named = event.user is not None or event.session is not None
+        client = 0 if is_named or entry.client is None else self._clients.number(entry.client)
+        placed = Placed(
+            ns, event, self.file, line, self.rows, entry.coarse, client, entry.inferred
+        )  # fmt: skip
         self.rows += 1
         self.tally.bodies_unknown += entry.body_unknown
         self._timeline.reach(ns)
@@ -257,7 +262,7 @@ class Writer:
         )
         return tuple(note for applies, note in noted if applies)
 
-    def _prepare(self, entry: Entry, ns: int) -> Event:
+    def _prepare(self, entry: Entry) -> Event:
         """The event as it is written, but for its time."""
         event = entry.event
         if entry.json_body is not None:
@@ -268,12 +273,6 @@ class Writer:
             safe = safe_event(event)
             self._scrubbed += safe != event
             event = safe
-        kind = "user" if event.user else "session" if event.session else "none"
-        if kind == "none" and entry.client is not None:
-            kind = "client"
-            user, session = self._clients.name(entry.client, ns, inferred=entry.inferred)
-            event = event._replace(user=user, session=session)
-        self._keys[kind] = self._keys.get(kind, 0) + 1
         return event
 
     def _place_leading(self, shift_ns: int) -> None:
@@ -296,12 +295,19 @@ class Writer:
             self._sorter.add(placed)
 
     def _write(self, placed: Placed) -> None:
+        event = placed.event
+        if placed.client:
+            user, session = self._clients.name(placed.client, placed.ns, inferred=placed.inferred)
+            event = event._replace(user=user, session=session)
         try:
-            self._out.write(placed.event._replace(ts_ns=placed.ns, delay_ms=None))
+            self._out.write(event._replace(ts_ns=placed.ns, delay_ms=None))
         except EventError as error:
             self.tally.skip(placed.file, placed.line, error.reason)
-        else:
-            self.tally.used += 1
+            return
+        self.tally.used += 1
+        kind = "client" if placed.client else "user" if event.user else "session"
+        kind = kind if event.user or event.session else "none"
+        self._keys[kind] = self._keys.get(kind, 0) + 1
 
 
 def _new_findings() -> Findings:

@@ -156,6 +156,17 @@ def test_an_access_log_loses_its_addresses_and_keeps_its_people(tmp_path: Path) 
     assert "10.0.0" not in str([tuple(event) for event in out.events])
 
 
+def test_sessions_of_clients_are_told_in_order_of_time(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    hours = (9, 1, 5, 1)
+    lines = [LINE.format(7, 0, hour).replace(":00:00:", f":{hour:02}:00:") for hour in hours]
+    path.write_text("".join(lines))
+    out, account = run(path, in_order=True)
+    assert account.out_of_order == 3
+    assert out.urls == ["/1", "/1", "/5", "/9"]
+    assert [event.session for event in out.events] == [f"client-1-{n}" for n in (1, 1, 2, 3)]
+
+
 def test_it_is_written_through_a_chain(tmp_path: Path) -> None:
     path = write_log(
         tmp_path / "a",
