@@ -17,8 +17,9 @@ from replay.fast_fields import FastFields
 from replay.fields.event import map_entry
 from replay.fields.leaf import Leaf
 from replay.generalise import generalise
+from replay.layouts import Seen
 from replay.policy import BUILT_IN, DROP, GENERALISE, KEEP, PSEUDONYM, Policy, Rule, Rules
-from replay.pseudonyms.pseudonyms import Pseudonyms
+from replay.pseudonyms.pseudonyms import Pseudonyms, has_digit
 from replay.pseudonyms.telling import ID, kinds_of_name
 from replay.readers.entry import Entry, Sink
 from replay.readers.through import Through
@@ -48,7 +49,7 @@ class Anonymiser(Through):
         self._pseudonyms = Pseudonyms(anonymise.key)
         self._rules = Rules(anonymise.policy)
         self._built_in = BuiltIn(self._pseudonyms)
-        self._fast = FastFields(self.visit, self._built_in, is_plain=not self._rules)
+        self._fast = FastFields(self.visit, self._built_in, self._is_settled)
 
     def describe(self) -> str:
         return self._anonymise.describe()
@@ -60,6 +61,16 @@ class Anonymiser(Through):
             if rule is not None:
                 return self._apply(rule, leaf)
         return self._built_in.choose(leaf)
+
+    def _is_settled(self, seen: Seen) -> bool:
+        """True for a text that stays as it is, whatever its digits are."""
+        if self._rules:
+            if has_digit(seen.name):
+                return False
+            rule = self._rules.find(Leaf(*seen))
+            if rule is not None:
+                return rule.action == KEEP
+        return self._built_in.is_settled(seen.path, seen.name, seen.text)
 
     def add(self, line: int, entry: Entry) -> None:
         event = _without_hidden_secrets(entry.event)

@@ -11,8 +11,10 @@ from __future__ import annotations
 from typing import Final
 
 from replay.fields.leaf import Leaf
+from replay.pseudonyms.ids import may_be_id_by_itself
 from replay.pseudonyms.pseudonyms import Pseudonyms, has_digit
-from replay.pseudonyms.telling import ID, LOGIN, kinds_of_name, needs_parent
+from replay.pseudonyms.quick import HARMLESS
+from replay.pseudonyms.telling import ID, LOGIN, WHOM, kinds_of_name, needs_parent
 
 ALREADY_REPLACED: Final = "sandbox"
 """What the switchboard writes where a credential stood."""
@@ -38,6 +40,12 @@ _URL_HEADERS: Final = frozenset(
 )
 _SHORTEST_NAME: Final = 4
 _TOKEN: Final = 16
+SHORTEST_OPENED: Final = 11
+"""A shorter text has nothing inside that letters could hide: `replay/fields/nested.py`."""
+
+
+_ID_HEADERS: Final = frozenset(("idempotency-key", "x-idempotency-key"))
+_IDS: Final = frozenset((ID, LOGIN, WHOM))
 
 
 class BuiltIn:
@@ -66,6 +74,35 @@ class BuiltIn:
             return self._cookie(name, text)
         return self.value(telling_name(path, name), text)
 
+    def is_settled(self, path: str, name: str, text: str) -> bool:
+        """True when `choose` leaves the text, and all that is inside, whatever its digits are.
+
+        Unless it is what tells the event's user or session: see `is_named_in`.
+        """
+        if text == ALREADY_REPLACED:
+            return True
+        if ".path[" in path:
+            kinds = kinds_of_name(name)
+            if is_word(text) and len(text) < SHORTEST_OPENED:
+                return not _IDS.intersection(kinds)
+            if kinds and has_digit(text):
+                return False
+            name = "" if kinds else name
+        else:
+            name = telling_name(path, name)
+            if kinds_of_name(name):
+                return False
+        if may_be_id_by_itself(text):
+            return False
+        return self.pseudonyms.quick.judge(name, text) == HARMLESS
+
+    def is_named_in(self, text: str) -> bool:
+        """The event's user or session is somewhere in the text, and tells who it is."""
+        for name in (self.user, self.session):
+            if name is not None and name in text and self._is_of_whom(name):
+                return True
+        return False
+
     def value(self, name: str, text: str) -> str:
         """A value of a query, a form, JSON, or the like."""
         if self._is_of_whom(text):
@@ -74,10 +111,9 @@ class BuiltIn:
 
     def segment(self, name: str, text: str) -> str:
         """A part of a path, called by the part before it: plain words are the way, and stay."""
-        if text.isalpha() and text.isascii() and len(text) < _TOKEN:
-            is_login = LOGIN in kinds_of_name(name) or ID in kinds_of_name(name)
-            return self.value("", text) if is_login else text
-        if self._is_of_whom(text):
+        if is_word(text):
+            return self.value("", text) if _IDS.intersection(kinds_of_name(name)) else text
+        if self._is_of_whom(text) or (WHOM in kinds_of_name(name) and has_digit(text)):
             return self.pseudonyms.make(ID, text) or text
         return self.pseudonyms.of_named(name, text) if has_digit(text) else self._words(name, text)
 
@@ -110,6 +146,8 @@ class BuiltIn:
             return self.pseudonyms.free_text(name, text)
         if low.startswith(_KEPT_PREFIXES):
             return text
+        if low in _ID_HEADERS:
+            return self.pseudonyms.make(ID, text)
         return self._unknown_header(low, name, text)
 
     def _url_header(self, path: str, name: str, text: str) -> str | None:
@@ -136,6 +174,11 @@ class BuiltIn:
             if made is not None:
                 return made
         return None
+
+
+def is_word(text: str) -> bool:
+    """Nothing but letters, and not so many that it could be a token."""
+    return len(text) < _TOKEN and text.isalpha() and text.isascii()
 
 
 def telling_name(path: str, name: str) -> str:

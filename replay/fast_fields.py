@@ -1,88 +1,108 @@
-"""The fast way through the anonymiser: targets, header lines and bodies, remembered by their text.
+"""The fast way through the anonymiser: targets, header lines and bodies, by what was seen before.
 
-What it cannot judge at a glance it hands to `replay/fields/`, which is also where everything that
-it remembers comes from. Nothing here lives longer than the process, and all of it is bounded.
-Read next: `anonymiser.py`.
+What it cannot do at a glance it hands to `replay/fields/`, which is also where everything that it
+remembers comes from. Nothing here lives longer than the process, and all of it is bounded.
+Read next: `layouts.py`; `anonymiser.py`.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Final
 
 from replay.built_in import BuiltIn
 from replay.fields.body import map_body
 from replay.fields.event import map_name
 from replay.fields.headers import find_header, map_lines, parse_lines
+from replay.fields.json_body import map_json
 from replay.fields.leaf import Visit
+from replay.fields.nested import opened
+from replay.fields.places import Show
 from replay.fields.target import map_target
+from replay.fields.url_parts import map_url
+from replay.layouts import (
+    Plan,
+    Seen,
+    find_spots,
+    is_plain_json,
+    learn_json,
+    learn_target,
+    replace_json,
+    replace_target,
+)
+from replay.pseudonyms.quick import ZEROS
 
-_HELD: Final = 16_384
-_HELD_LENGTH: Final = 256
-_LINES_HELD: Final = 4_096
+_HELD: Final = 4_096
+_HELD_LENGTH: Final = 2_048
 _LINES_LENGTH: Final = 4_096
+_NAMES_HELD: Final = 16_384
+_NAME_LENGTH: Final = 256
+_JSON_TYPE: Final = re.compile(
+    r"(?:application|text)/(?!x-ndjson|json-seq|jsonl)[\w.+-]*json(?: ?; ?charset=\"?utf-8\"?)?",
+    re.IGNORECASE,
+)
+_ENCODED: Final = re.compile(rb"[%;#]")
+_NO_PLAN: Final = Plan(())
+"""Stands for a layout that has to be taken apart each time."""
+_OFTEN: Final = 4
+"""A plan costs as much as taking a few texts apart: it is made when a layout comes this often."""
+
+Lines = tuple[str, str, str]
+"""Header lines as they come out; and of what went in, the body's type and how it is packed."""
 
 
 class FastFields:
     """Replaces what a tape would hold of one event after the other.
 
-    is_plain: the policy has no rules of its own, so a part of a path means the same in any place.
+    is_settled: of a text that was shown, whether it stays as it is whatever its digits are.
     """
 
-    def __init__(self, visit: Visit, built_in: BuiltIn, *, is_plain: bool) -> None:
+    def __init__(self, visit: Visit, built_in: BuiltIn, is_settled: Callable[[Seen], bool]) -> None:
         self._visit = visit
+        self._show: Show = opened(visit)
         self._built_in = built_in
-        self._is_plain = is_plain
-        self._segments: dict[tuple[str, str], str] = {}
-        self._queries: dict[str, str] = {}
-        self._lines: dict[str, tuple[str, str, str]] = {}
+        self._is_settled = is_settled
+        self._targets: dict[bytes, Plan | int] = {}
+        self._bodies: dict[bytes, Plan | int] = {}
+        self._each_line: dict[str, str] = {}
+        self._lines: dict[str, Lines] = {}
+        self._texts: dict[tuple[str, str, str, bool], str | None] = {}
         self._names: dict[tuple[str, str], str | None] = {}
 
+    def _look(self, path: str, name: str, text: str, parts: tuple[int, ...] = ()) -> str | None:
+        """What takes the place of a text, remembered: a citizen comes again and again."""
+        built_in = self._built_in
+        key = (path, name, text, text in (built_in.user, built_in.session))
+        try:
+            return self._texts[key]
+        except KeyError:
+            made = self._show(path, name, text, parts)
+        if len(text) <= _NAME_LENGTH and len(path) <= _NAME_LENGTH:
+            if len(self._texts) >= _NAMES_HELD:
+                self._texts.clear()
+            self._texts[key] = made
+        return made
+
     def target(self, target: str) -> str:
-        path, mark, query = target.partition("?")
-        if not self._is_plain or "%" in path or ";" in path or "#" in target or path[:1] != "/":
-            return map_target(target, self._visit)
-        user, session = self._built_in.user, self._built_in.session
-        new_path = self._path(path, user, session)
-        if not query:
-            return new_path + mark
-        if (user and user in query) or (session and session in query) or "%" in query:
-            # What stands there may be this event's user, under a name that tells nothing.
-            return new_path + map_target(f"/?{query}", self._visit)[1:]
-        known = self._queries.get(query)
-        if known is None:
-            known = map_target(f"/?{query}", self._visit)[2:]
-            if len(query) <= _HELD_LENGTH:
-                _remember(self._queries, query, known)
-        return f"{new_path}?{known}"
+        layout = target.encode("ascii", "replace").translate(ZEROS)
+        plan = self._targets.get(layout, 1)
+        if isinstance(plan, int):
+            _remember(self._targets, layout, self._target_plan(target, layout, plan))
+        elif plan is not _NO_PLAN:
+            made = replace_target(target, plan, self._look)
+            if made is not None and not self._built_in.is_named_in(made):
+                return made
+        return map_target(target, self._visit)
 
-    def _path(self, path: str, user: str | None, session: str | None) -> str:
-        segments = self._segments
-        parts = path.split("/")
-        name = ""
-        is_changed = False
-        for at, part in enumerate(parts):
-            if not part:
-                continue
-            if part in (user, session):
-                new = map_target(f"/{name}/{part}" if name else f"/{part}", self._visit)
-                new = new.rpartition("/")[2]
-            else:
-                known = segments.get((name, part))
-                new = self._learn(name, part) if known is None else known
-            if new != part:
-                parts[at] = new
-                is_changed = True
-            name = part
-        return "/".join(parts) if is_changed else path
-
-    def _learn(self, name: str, part: str) -> str:
-        mapped = map_target(f"/{name}/{part}" if name else f"/{part}", self._visit)
-        new = mapped.rpartition("/")[2]
-        if len(name) + len(part) <= _HELD_LENGTH:
-            if len(self._segments) >= _HELD:
-                self._segments.clear()
-            self._segments[name, part] = new
-        return new
+    def _target_plan(self, target: str, layout: bytes, times: int) -> Plan | int:
+        """How often the layout was met, until it is often enough for a plan."""
+        if target[:1] != "/" or _ENCODED.search(layout) is not None:
+            return _NO_PLAN
+        if times < _OFTEN:
+            return times + 1
+        found = find_spots(target, _map_target, self._is_settled)
+        return (found is not None and learn_target(target, _map_target, found)) or _NO_PLAN
 
     def name(self, text: str, what: str) -> str | None:
         """A user or a session."""
@@ -91,8 +111,8 @@ class FastFields:
             return self._names[key]
         except KeyError:
             made = map_name(text, what, self._visit)
-        if len(text) <= _HELD_LENGTH:
-            if len(self._names) >= _HELD:
+        if len(text) <= _NAME_LENGTH:
+            if len(self._names) >= _NAMES_HELD:
                 self._names.clear()
             self._names[key] = made
         return made
@@ -103,24 +123,62 @@ class FastFields:
 
     def body(self, body: bytes, lines: str) -> bytes:
         _, kind, coding = self._known_lines(lines)
-        return map_body(body, kind, self._visit, encoding=coding)
+        if coding or _JSON_TYPE.fullmatch(kind) is None:
+            return map_body(body, kind, self._visit, encoding=coding)
+        layout = body.translate(ZEROS)
+        plan = self._bodies.get(layout, 1)
+        if isinstance(plan, int):
+            _remember(self._bodies, layout, self._body_plan(body, layout, plan))
+        elif plan is not _NO_PLAN:
+            made = replace_json(body.decode("ascii"), plan, self._look)
+            if made is not None and not self._built_in.is_named_in(made):
+                return made.encode("ascii")
+        return map_body(body, kind, self._visit)
 
-    def _known_lines(self, lines: str) -> tuple[str, str, str]:
-        """What comes out; and of what went in, the type of the body and how it is packed."""
+    def _body_plan(self, body: bytes, layout: bytes, times: int) -> Plan | int:
+        text = body.decode("latin-1")
+        if len(layout) > _HELD_LENGTH or not is_plain_json(text):
+            return _NO_PLAN
+        if times < _OFTEN:
+            return times + 1
+        found = find_spots(text, _map_json, self._is_settled)
+        return (found is not None and learn_json(text, _map_json, found)) or _NO_PLAN
+
+    def _known_lines(self, lines: str) -> Lines:
         known = self._lines.get(lines)
         if known is None:
             pairs = tuple(parse_lines(lines))
             kind = find_header(pairs, "content-type")
             coding = find_header(pairs, "content-encoding")
-            known = (map_lines(lines, self._visit), kind, coding)
+            each = [f"{line}\r\n" for line in lines.split("\r\n") if line]
+            known = ("".join(map(self._line, each)), kind, coding)
             if len(lines) <= _LINES_LENGTH:
-                if len(self._lines) >= _LINES_HELD:
+                if len(self._lines) >= _HELD:
                     self._lines.clear()
                 self._lines[lines] = known
         return known
 
+    def _line(self, line: str) -> str:
+        known = self._each_line.get(line)
+        if known is None:
+            known = map_lines(line, self._visit)
+            if len(line) <= _LINES_LENGTH:
+                if len(self._each_line) >= _HELD:
+                    self._each_line.clear()
+                self._each_line[line] = known
+        return known
 
-def _remember(cache: dict[str, str], key: str, value: str) -> None:
-    if len(cache) >= _HELD:
-        cache.clear()
-    cache[key] = value
+
+def _map_target(target: str, show: Show) -> str | None:
+    return map_url(target, show, "url")
+
+
+def _map_json(text: str, show: Show) -> str | None:
+    return map_json(text, show, "body.$")
+
+
+def _remember(plans: dict[bytes, Plan | int], layout: bytes, plan: Plan | int) -> None:
+    if len(layout) <= _HELD_LENGTH:
+        if len(plans) >= _HELD:
+            plans.clear()
+        plans[layout] = plan

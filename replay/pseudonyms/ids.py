@@ -9,6 +9,7 @@ Read next: `numbers.py`, `tokens.py`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from replay.identifiers.sandbox import is_sandbox_token
@@ -21,6 +22,8 @@ from replay.pseudonyms.tokens import token, uuid
 _LABELLED: Final = re.compile(
     r"(?:[A-Za-z]{1,16}[-_.:/# ]?){0,3}[0-9]{1,24}(?:[-_./ ][0-9]{1,24}){0,3}"
 )
+_PLAIN: Final = re.compile(r"((?:[A-Za-z]{1,16}[-_]?){0,2})([0-9]{3,8})")
+"""Too short a number for anything but an id."""
 _RUN: Final = re.compile(r"[A-Za-z]+|[0-9]+")
 _YEAR: Final = re.compile(r"(?:19|20)[0-9]{2}")
 _LABELS: Final = frozenset(
@@ -45,14 +48,24 @@ _BY_ITSELF: Final = re.compile(
     r"|[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 )
 
+_MAYBE_BY_ITSELF: Final = re.compile(_BY_ITSELF.pattern.replace("(?:19|20)[0-9]{2}", "[0-9]{4}"))
+
 
 def is_id_by_itself(text: str) -> bool:
     """Looks like the id of somebody or of a case, wherever it stands: `C-48219730`, a UUID."""
     return 6 <= len(text) <= 36 and _BY_ITSELF.fullmatch(text) is not None
 
 
+def may_be_id_by_itself(text: str) -> bool:
+    """It, or another text with other digits in the same places, is an id by itself."""
+    return 6 <= len(text) <= 36 and _MAYBE_BY_ITSELF.fullmatch(text) is not None
+
+
 def identifier(keyed: Keyed, text: str) -> str | None:
     """The pseudonym of an id, whatever it looks like; None for a text without letters or digits."""
+    plain = _PLAIN.fullmatch(text)
+    if plain is not None and are_labels(plain[1]):
+        return plain[1] + number(keyed, plain[2])
     known = _by_value(keyed, text)
     if known is not None:
         return known
@@ -122,9 +135,19 @@ def _other_run(keyed: Keyed, run: str, digits: int, has_number: bool) -> str:
     if run.isdigit():
         # The year of a case says nothing of whose it is, and is checked by many.
         return run if has_number and _YEAR.fullmatch(run) else number(keyed, run)
-    low = run.lower()
-    is_label = low in _LABELS or len(run) == 1 or (run.isupper() and len(run) <= 4 and digits > 2)
-    return run if is_label else scramble_word(keyed, run)
+    return run if _is_label(run, digits) else scramble_word(keyed, run)
+
+
+def _is_label(letters: str, digits: int) -> bool:
+    if letters.lower() in _LABELS or len(letters) == 1:
+        return True
+    return letters.isupper() and len(letters) <= 4 and digits > 2
+
+
+@lru_cache(1_024)
+def are_labels(prefix: str) -> bool:
+    """What stands before a number of three digits or more says nothing of whose it is."""
+    return all(_is_label(run, 3) for run in _RUN.findall(prefix))
 
 
 def scramble_word(keyed: Keyed, word: str) -> str:

@@ -9,21 +9,26 @@ Read next: `shape.py` (how a value keeps its looks), `pseudonyms.py`.
 from __future__ import annotations
 
 import hmac
+import struct
 from math import isqrt
 from typing import Final
 
-_ROUNDS: Final = 8
-_HELD: Final = 100_000
+_TURNS: Final = 4
+"""Of two rounds each."""
+_HELD: Final = 50_000
+_words_of: Final = struct.Struct("<4Q").unpack
 
 
 class Keyed:
     """Draws numbers by the key; the key itself is not to be had from it."""
 
-    __slots__ = ("_mac", "_permutations")
+    __slots__ = ("_mac", "_permutations", "numbers")
 
     def __init__(self, key: bytes) -> None:
         self._mac = hmac.new(key, digestmod="sha256")
         self._permutations: dict[tuple[str, int], Permutation] = {}
+        self.numbers: dict[str, str] = {}
+        """Small numbers that were permuted lately; whoever adds to it bounds it."""
 
     def __repr__(self) -> str:
         return "<Keyed>"
@@ -54,37 +59,37 @@ class Keyed:
 
 
 class Permutation:
-    """The numbers below `size` in an order that the key decides."""
+    """The numbers below `size` in an order that the key decides: eight rounds over two halves."""
 
-    __slots__ = ("_keyed", "_kind", "_left", "_rights", "_size", "_words")
+    __slots__ = ("_keyed", "_kind", "_lefts", "_of_left", "_of_right", "_rights", "_size")
 
     def __init__(self, keyed: Keyed, kind: str, size: int) -> None:
         self._keyed = keyed
         self._kind = f"permute {kind} {size}"
         self._size = size
         self._rights = isqrt(size - 1) + 1
-        self._left = -(-size // self._rights)
-        # For each half the words of all its rounds: most are asked for again and again.
-        self._words: dict[tuple[int, int], list[int]] = {}
+        self._lefts = -(-size // self._rights)
+        # For each half the words of its rounds: most are asked for again and again.
+        self._of_left: dict[int, tuple[int, ...]] = {}
+        self._of_right: dict[int, tuple[int, ...]] = {}
 
     def of(self, value: int) -> int:
         """What stands in its place. Halves span a little more than `size`, so it may go round."""
-        lefts, rights = self._left, self._rights
+        lefts, rights = self._lefts, self._rights
+        of_left, of_right = self._of_left, self._of_right
         while True:
             left, right = divmod(value, rights)
-            for round_ in range(0, _ROUNDS, 2):
-                left = (left + self._word(0, right, round_)) % lefts
-                right = (right + self._word(1, left, round_)) % rights
+            for turn in range(_TURNS):
+                words = of_right.get(right) or self._learn(of_right, "right", right)
+                left = (left + words[turn]) % lefts
+                words = of_left.get(left) or self._learn(of_left, "left", left)
+                right = (right + words[turn]) % rights
             value = left * rights + right
             if value < self._size:
                 return value
 
-    def _word(self, side: int, half: int, round_: int) -> int:
-        words = self._words.get((side, half))
-        if words is None:
-            if len(self._words) >= _HELD:
-                self._words.clear()
-            block = self._keyed.bytes_of(self._kind, f"{side} {half}")
-            words = [int.from_bytes(block[at : at + 8], "little") for at in range(0, 32, 8)]
-            self._words[side, half] = words
-        return words[round_ >> 1]
+    def _learn(self, held: dict[int, tuple[int, ...]], side: str, half: int) -> tuple[int, ...]:
+        if len(held) >= _HELD:
+            held.clear()
+        words = held[half] = _words_of(self._keyed.bytes_of(self._kind, f"{side} {half}"))
+        return words

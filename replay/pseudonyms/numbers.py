@@ -33,6 +33,7 @@ _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _IBAN_TRIES: Final = 4_000
 _NEVER_ISSUED: Final = {0: "00", 1: "01", 2: "99"}
 """Check digits that no bank writes, by what they must leave of a division by 97."""
+_HELD: Final = 32_768
 _SMALL: Final = 9
 """Numbers of no more digits are permuted; of longer ones two hardly ever become one."""
 
@@ -128,9 +129,18 @@ def account(keyed: Keyed, text: str) -> str | None:
 
 def number(keyed: Keyed, digits: str) -> str:
     """Another number of the same width; with a leading zero where there was one, else without."""
-    width = len(digits)
-    if width > _SMALL:
+    if len(digits) > _SMALL:
         return marked_number(keyed, digits)
+    known = keyed.numbers.get(digits)
+    if known is None:
+        if len(keyed.numbers) >= _HELD:
+            keyed.numbers.clear()
+        known = keyed.numbers[digits] = _small_number(keyed, digits)
+    return known
+
+
+def _small_number(keyed: Keyed, digits: str) -> str:
+    width = len(digits)
     first = digits[0]
     if width == 1:
         return str(keyed.permuted("number 1", int(digits), 10))

@@ -17,9 +17,9 @@ from replay.identifiers.fold import fold
 from replay.pseudonyms import contact, dates, ids, numbers, person, tokens
 from replay.pseudonyms.jwt import jwt
 from replay.pseudonyms.keyed import Keyed
-from replay.pseudonyms.quick import may_hold
+from replay.pseudonyms.quick import SUSPECT, Quick
 from replay.pseudonyms.shape import digits_alone
-from replay.pseudonyms.telling import ID, LOGIN, kinds_of_name
+from replay.pseudonyms.telling import ID, LOGIN, WHOM, kinds_of_name
 
 Make = Callable[[Keyed, str], str | None]
 
@@ -60,6 +60,7 @@ class Pseudonyms:
     def __init__(self, key: bytes) -> None:
         self._keyed = Keyed(key)
         self._known: dict[tuple[str, str], str | None] = {}
+        self.quick = Quick()
 
     def __repr__(self) -> str:
         return "<Pseudonyms>"
@@ -110,7 +111,7 @@ class Pseudonyms:
         if not text:
             return None
         text = fold(text)
-        if kind == LOGIN:
+        if kind in (LOGIN, WHOM):
             kind = ID
         if (kind in ("jwt", "bearer", ID, "secret")) and "eyJ" in text:
             made = self._jwt(text)
@@ -136,7 +137,7 @@ class Pseudonyms:
     def of_named(self, name: str, text: str) -> str:
         """What takes the place of a text of that name where no rule says anything."""
         for kind in kinds_of_name(name):
-            if kind == ID and not has_digit(text):
+            if not _may_be(kind, text):
                 continue
             made = self.make(kind, text)
             if made is not None:
@@ -147,7 +148,7 @@ class Pseudonyms:
         """The text with every identifier in it replaced; all of it when it is an id by itself."""
         if len(text) <= 36 and ids.is_id_by_itself(text):
             return self.make(ID, text) or text
-        if not may_hold(name, text):
+        if self.quick.judge(name, text) != SUSPECT:
             return text
         parts: list[str] = []
         at = 0
@@ -155,6 +156,13 @@ class Pseudonyms:
             parts += [text[at:start], self.of(kind, text[start:end])]
             at = end
         return "".join([*parts, text[at:]]) if parts else text
+
+
+def _may_be(kind: str, text: str) -> bool:
+    """A plain word under the name of an id is a state or a type, not somebody's id."""
+    if kind == ID:
+        return has_digit(text)
+    return kind != WHOM or (has_digit(text) and not (len(text) < 3 and text.isdigit()))
 
 
 def has_digit(text: str) -> bool:

@@ -1,39 +1,54 @@
 """A glance at a text: can there be an identifier in it at all? Most texts say no for little.
 
-Never says no where the finders would find something. Read next: `pseudonyms.py`.
+What is remembered is the layout of a text, every digit made 0, under its name: a log repeats those.
+It never says no where the finders would find something. Read next: `replay/identifiers/hints.py`,
+which judges a layout; `pseudonyms.py`.
 """
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import Final
 
-from replay.identifiers import names
-from replay.identifiers.names import normal_name
+from replay.identifiers.fold import fold
+from replay.identifiers.hints import Spots, is_suspect
 
-_SHORT: Final = 12
-_FEWEST_DIGITS: Final = 6
-_WORDY: Final = re.compile(r"[A-Za-z0-9_.,/-]*", re.ASCII)
-_ADDRESS: Final = re.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]")
-_NAMES: Final = tuple(
-    each for key, each in vars(names).items() if key.isupper() and isinstance(each, re.Pattern)
-)
+ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
+_HELD: Final = 16_384
+_HELD_LENGTH: Final = 512
+_OPENED: Final = frozenset("{[%&?:")
+"""What may begin something inside a text (`replay/fields/nested.py`)."""
 
-
-def may_hold(name: str, text: str) -> bool:
-    """False when no finder could find anything in the text, whatever is around it."""
-    if tells(name):
-        return True
-    if len(text) >= _SHORT or _WORDY.fullmatch(text) is None:
-        return True
-    if sum(map(text.count, "0123456789")) >= _FEWEST_DIGITS:
-        return True
-    return "." in text and _ADDRESS.search(text) is not None
+HARMLESS: Final = 0
+"""Whatever its digits are, no finder finds anything in it or inside it."""
+OPAQUE: Final = 1
+"""No finder finds anything in it; its digits decide whether there is something inside."""
+SUSPECT: Final = 2
 
 
-@lru_cache(8_192)
-def tells(name: str) -> bool:
-    """The name says of its value what it may be."""
-    normal = normal_name(name) if name else "-"
-    return any(pattern.search(normal) is not None for pattern in _NAMES)
+class Quick:
+    """Judges texts by their layout, and remembers the layouts."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes], int] = {}
+
+    def judge(self, name: str, text: str) -> int:
+        """HARMLESS, OPAQUE or SUSPECT; name: what the text is called."""
+        layout = text.encode("utf-8", "replace").translate(ZEROS)
+        key = (name, layout)
+        known = self._known.get(key)
+        if known is None:
+            known = _judge(name, text)
+            if len(layout) <= _HELD_LENGTH and len(name) <= _HELD_LENGTH:
+                if len(self._known) >= _HELD:
+                    self._known.clear()
+                self._known[key] = known
+        return known
+
+
+def _judge(name: str, text: str) -> int:
+    zeros = "".join(["0" if char.isdigit() else char for char in fold(text)])
+    spots: Spots = []
+    said = f"{name}={zeros}" if name else zeros
+    if is_suspect(fold(said), spots) or any(may_be_card for _, _, may_be_card in spots):
+        return SUSPECT
+    return OPAQUE if spots or not _OPENED.isdisjoint(text) else HARMLESS

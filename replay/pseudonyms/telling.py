@@ -15,6 +15,8 @@ from replay.identifiers.names import normal_name
 LOGIN: Final = "login"
 """An id of which even a plain word tells who it is."""
 ID: Final = "id"
+WHOM: Final = "whom"
+"""An id, unless it is a number of one or two digits: a household has 4, not the id 4."""
 
 _WHO: Final = (
     "citizen|user|customer|client|member|account|acct|patient|case|claim|claimant|applicant|"
@@ -66,7 +68,8 @@ _RULES: Final = tuple(
          r"sessionid|sess-?id|visitor-?id|device-?id|client-?id|jti|remember-me|-ga|gid)-$",
          (LOGIN,)),
         (r"session-?id-$", (LOGIN,)),
-        (rf"-(?:{_WHO})s?(?:-?(?:{_ID}))?-$", (ID,)),
+        (rf"-(?:{_WHO})s?-?(?:{_ID})-$", (ID,)),
+        (rf"-(?:{_WHO})s?-$", (WHOM,)),
         (r"-(?:mrn|hicn|mbi|npi|dln|vin|nino|sin|curp|cpf)(?:-(?:no|num|number|id))?-$", (ID,)),
     )
 )  # fmt: skip
