@@ -42,7 +42,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="one short round: does it work at all?"
     )
-    parser.add_argument("--full", action="store_true", help="also a tape of 5,000,000 events")
+    parser.add_argument("--full", action="store_true", help="also tapes of 10,000,000 events")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure there")
     chosen = parser.parse_args(arguments)
     unknown = [name for name in chosen.benches if name not in BENCHES]

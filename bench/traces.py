@@ -1,4 +1,6 @@
-"""Logs made for the benchmarks: OPS NDJSON whose every stamp and user is known beforehand.
+"""Logs made for the benchmarks, whose every stamp and user is known beforehand.
+
+OPS NDJSON, and access logs (combined) such as a web server writes.
 
 Request i of a log has the path `/bench/<i>`, so that a recorder that knows nothing of the product
 can say which one it saw.
@@ -61,6 +63,35 @@ def write_log(path: Path, pattern: Pattern) -> None:
             file.write(_line(number, stamp_ns, pattern.user_of(number)))
 
 
+_AGENTS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/80.0.3987.132 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 13_3_1 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/13.0.5 Mobile/15E148 Safari/604.1",
+    "curl/7.68.0",
+)
+_PLACES = ("cases", "forms", "images", "styles", "help")
+_FILES = ("index.html", "list", "view", "main.css", "logo.png")
+
+
+def write_access_log(path: Path, pattern: Pattern) -> None:
+    """Write an access log: a client for each user; pages, numbered cases and searches in turn."""
+    with path.open("w", encoding="ascii") as file:
+        for number, stamp_ns in enumerate(pattern.stamps_ns()):
+            file.write(_access_line(number, stamp_ns, pattern.user_of(number)))
+
+
+def _access_line(number: int, stamp_ns: int, user: int) -> str:
+    stamp = f"{_clf_clock((START_NS + stamp_ns) // NS_PER_S)} +0000"
+    address = f"10.{user >> 16 & 255}.{user >> 8 & 255}.{user & 255}"
+    page = f"/app/{_PLACES[number % 5]}/{_FILES[number // 5 % 5]}"
+    target = (page, f"/app/cases/{number}", f"{page}?page={number % 50}&sort=name")[number % 3]
+    return (
+        f'{address} - - [{stamp}] "GET {target} HTTP/1.1" 200 {number % 9_000} '
+        f'"https://www.example.com/start?from={number % 100}" "{_AGENTS[user % 3]}"\n'
+    )
+
+
 def _line(number: int, stamp_ns: int, user: int) -> str:
     seconds, rest = divmod(START_NS + stamp_ns, NS_PER_S)
     method, body = ("POST", f',"body":{_BODY}') if number % 2 else ("GET", "")
@@ -80,3 +111,14 @@ def _clock(seconds: int) -> str:
     if _last[0] != seconds:
         _last = (seconds, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}")
     return _last[1]
+
+
+_last_clf: tuple[int, str] = (-1, "")
+
+
+def _clf_clock(seconds: int) -> str:
+    """The same as access logs write it."""
+    global _last_clf
+    if _last_clf[0] != seconds:
+        _last_clf = (seconds, f"{datetime.fromtimestamp(seconds, UTC):%d/%b/%Y:%H:%M:%S}")
+    return _last_clf[1]

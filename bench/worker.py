@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.books import Seen
-from bench.build import Built
+from bench.build import PLAIN, Built
 from bench.children import INJECTOR, run_module
 from bench.drive import Driven, Order
 from bench.traces import Pattern, write_log
 
-BUILD_TIMEOUT_S = 600.0
+BUILD_TIMEOUT_S = 900.0
 DRIVE_TIMEOUT_S = 120.0
 
 
@@ -21,10 +21,17 @@ def build_log(scratch: Path, name: str, pattern: Pattern) -> tuple[Path, Built]:
     log, tape = scratch / f"{name}.ndjson", scratch / f"{name}.tape"
     write_log(log, pattern)
     try:
-        done = run_module("bench.build", [str(log), str(tape)], INJECTOR, timeout_s=BUILD_TIMEOUT_S)
+        return tape, build(log, tape)
     finally:
         log.unlink(missing_ok=True)
-    return tape, Built(**json.loads(done.output))
+
+
+def build(log: Path, tape: Path, *, treatment: str = PLAIN, workers: int = 1) -> Built:
+    """Build a tape in a child: on one core, or on all of them where there are several workers."""
+    arguments = [str(log), str(tape), f"--workers={workers}", f"--treatment={treatment}"]
+    core = INJECTOR if workers == 1 else None
+    done = run_module("bench.build", arguments, core, timeout_s=BUILD_TIMEOUT_S)
+    return Built(**json.loads(done.output))
 
 
 def drive(order: Order, scratch: Path) -> Driven:

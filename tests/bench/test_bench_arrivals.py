@@ -10,7 +10,8 @@ import pytest
 
 from bench.arrivals import judge_arrivals
 from bench.recorder import ANSWER, Book, Recorder, request_size
-from bench.traces import START_NS, Pattern, write_log
+from bench.traces import START_NS, Pattern, write_access_log, write_log
+from replay.compile import build_tape
 from switchboard.event import parse_event
 
 MS = 1_000_000
@@ -104,3 +105,10 @@ def test_log_says_what_its_pattern_says(tmp_path: Path, seed: int | None) -> Non
     assert events[1].url.endswith("/bench/1")
     assert [len(event.body) for event in events[:2]] == [0, 300]
     assert (stamps[0], stamps) == (0, sorted(stamps))
+
+
+def test_an_access_log_is_one_that_a_tape_is_built_of(tmp_path: Path) -> None:
+    write_access_log(tmp_path / "log", Pattern(requests=90, users=7, rate_per_s=40.0))
+    info = build_tape([tmp_path / "log"], tmp_path / "tape")
+    assert (info.account.format, info.account.entries, info.requests) == ("combined", 90, 90)
+    assert (info.users, info.start_ns // 10**9) == (7, START_NS // 10**9)
