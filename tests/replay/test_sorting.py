@@ -21,7 +21,7 @@ def placed(ns: int, row: int = 0, file: str = "a", **rest: Any) -> Placed:
 
 
 def test_times_come_in_order_and_equal_ones_as_they_came(tmp_path: Path) -> None:
-    times = [row * 7_919 % 100 for row in range(5_000)]
+    times = [row * 7_919 % 100 for row in range(2_000)]
     entries = [placed(ns, row) for row, ns in enumerate(times)]
     with Sorter(tmp_path, held_bytes=10_000) as sorter:
         for entry in entries:
@@ -31,7 +31,8 @@ def test_times_come_in_order_and_equal_ones_as_they_came(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_many_files_become_few(tmp_path: Path) -> None:
+def test_many_files_become_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sorting, "MAX_FILES", 8)
     with Sorter(tmp_path, held_bytes=1) as sorter:  # a file for each entry
         for row in range(sorting.MAX_FILES**2 + 100):
             sorter.add(placed(-row, row))
@@ -99,7 +100,7 @@ EVENTS = st.builds(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(events=st.lists(st.tuples(st.integers(0, 5), EVENTS), max_size=8))
 def test_any_events_come_back_equal(tmp_path: Path, events: list[tuple[int, Event]]) -> None:

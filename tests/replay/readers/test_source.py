@@ -26,6 +26,10 @@ def zstd(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(write_checksum=True).compress(data)
 
 
+def bzip2(data: bytes) -> bytes:
+    return bz2.compress(data, 1)  # in small blocks
+
+
 def read(path: Path) -> tuple[list[bytes | None], str | None, int]:
     lines: list[bytes | None] = []
     with Source(TraceFile(path, path.name)) as source:
@@ -105,13 +109,13 @@ def test_any_bytes_come_back_as_lines(
     assert damage is None
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zstd, bz2.compress], ids=["gzip", "zstd", "bzip2"])
+@pytest.mark.parametrize("pack", [gzip.compress, zstd, bzip2], ids=["gzip", "zstd", "bzip2"])
 @pytest.mark.parametrize("damage", ["truncated", "damaged"])
 def test_what_stands_before_the_damage_is_used(
     tmp_path: Path, pack: Callable[[bytes], bytes], damage: str
 ) -> None:
     path = tmp_path / "x"
-    packed = bytearray(pack(b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(50_000))))
+    packed = bytearray(pack(b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(20_000))))
     if damage == "truncated":
         del packed[-len(packed) // 3 :]
     else:
@@ -137,7 +141,7 @@ def test_a_line_that_begins_like_a_bzip2_is_a_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd, bz2.compress], ids=["gzip", "zstd", "bzip2"])
 def test_a_bomb_stays_small(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
-    (tmp_path / "x").write_bytes(pack(b"\n" * 60_000_000))
+    (tmp_path / "x").write_bytes(pack(b"\n" * 30_000_000))
     with Source(TraceFile(tmp_path / "x", "x")) as source:
         tracemalloc.start()
         try:
@@ -145,7 +149,7 @@ def test_a_bomb_stays_small(tmp_path: Path, pack: Callable[[bytes], bytes]) -> N
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-    assert size == 60_000_000
+    assert size == 30_000_000
     assert peak < 40_000_000
 
 
@@ -154,7 +158,7 @@ def test_utf_16_that_ends_inside_a_character_was_cut(tmp_path: Path) -> None:
     assert read(tmp_path / "x") == ([b"eins"], "file ends early (inside a UTF-16 character)", 2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(sizes=st.lists(st.integers(0, 3 * BLOCK), max_size=12))
 def test_a_stream_gives_what_it_is_asked_for(sizes: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
