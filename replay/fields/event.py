@@ -6,10 +6,9 @@ whatever the event holds. Read next: `leaf.py`, then `target.py`, `headers.py`, 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from replay.fields.body import map_body
 from replay.fields.headers import Pairs, clean_line, find_header, map_headers
@@ -104,8 +103,9 @@ def _measured(headers: Pairs, before: int, after: int) -> Pairs:
 def _map_extra(extra: Mapping[str, Any], visit: Visit) -> Mapping[str, Any]:
     """What an OPS event holds besides what is known: it is not replayed, but it is exported."""
     try:
-        text = orjson.dumps(dict(extra)).decode()
-    except (TypeError, ValueError):
+        # Not orjson: an integer may be of any size.
+        text = json.dumps(dict(extra))
+    except (TypeError, ValueError, RecursionError):
         return {}  # too deep or too odd to be looked into, so it does not travel
     show = opened(visit)
     mapped = map_json(text, show, "extra.$")
@@ -113,5 +113,5 @@ def _map_extra(extra: Mapping[str, Any], visit: Visit) -> Mapping[str, Any]:
         return extra if show("extra.text", "", text) == text else {}
     if mapped == text:
         return extra
-    loaded = orjson.loads(mapped)
+    loaded = json.loads(mapped)
     return loaded if type(loaded) is dict else {}

@@ -146,3 +146,9 @@ def test_a_long_hostile_event_takes_no_longer_than_its_length(unit: str, kind: s
     headers = (("Content-Type", kind), ("Cookie", text), ("Set-Cookie", text), ("Referer", text))
     event = Event(1, None, "POST", f"/{text}", headers=headers, body=text.encode())
     assert map_event(event, leave) is event
+
+
+def test_extras_may_hold_integers_of_any_size() -> None:
+    event = Event(1, None, "GET", "/a", extra={"n": -(2**70), "s": "77"})
+    assert map_event(event, leave) is event
+    assert map_event(event, replacing({"77": "8"})).extra == {"n": -(2**70), "s": "8"}
