@@ -9,7 +9,9 @@ import numpy as np
 
 from hms_esr.counted_faults import count_planned
 from hms_esr.preparation import Preparation, stub_route_name
+from hms_esr.trace_words import coverage_of
 from replay.account import account_to_json
+from replay.coverage import describe_coverage
 from scenarios.units import format_speed
 from stubs.faults.mapping import fault_mapping
 
@@ -20,6 +22,7 @@ CURVE_POINTS = 60
 def describe_plan(prep: Preparation) -> dict[str, Any]:
     """A JSON object: requests, users, rates (requests/s of wall time), hosts, what is skipped."""
     plan, scenario, wall_s = prep.plan, prep.scenario, prep.wall_s
+    coverage = coverage_of(prep)
     return {
         "schema": "esr.plan/1",
         "scenario": scenario.id,
@@ -39,6 +42,8 @@ def describe_plan(prep: Preparation) -> dict[str, Any]:
         "skipped": skipped(prep),
         "faults": faults(prep),
         "trace": account_to_json(prep.tape.info.account),
+        "anonymiser": prep.tape.info.anonymiser,
+        "coverage": {**coverage.to_json(), "notes": list(describe_coverage(coverage))},
     }
 
 

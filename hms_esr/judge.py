@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hms_esr.preparation import Preparation
+from hms_esr.trace_words import trace_facts
 from replay.fleet import WorkerUsage
 from replay.outcome import Outcomes
 from scenarios.units import format_speed
@@ -16,7 +17,6 @@ from scorecard.card import (
     Scorecard,
     State,
     snapshot,
-    trace_of,
 )
 from scorecard.certificate import Certificate, Course, Verdict, certify, verdict
 from scorecard.payments import PaymentsTruth
@@ -36,10 +36,10 @@ class Judge:
             scenario=scenario.id,
             speed=format_speed(scenario.speed),
             planned=len(plan),
-            skipped=account.skipped_total + sum(plan.unplayable.values()),
+            skipped=account.skipped_total + account.dropped_total + sum(plan.unplayable.values()),
             workers=prep.options.workers,
             slos=tuple(slo_named(slo.name, slo.limit) for slo in scenario.slo),
-            trace=trace_of(account),
+            trace=trace_facts(prep),
         )
         self._told = Beliefs(len(plan), prep.tape.route[plan.row], prep.tape.info.routes)
         self._tally = Tally(

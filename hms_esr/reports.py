@@ -20,6 +20,7 @@ from hms_esr.terminal import (
     production_line,
     verdict_line,
 )
+from hms_esr.trace_words import describe_account, describe_trace, list_allowed, list_counts
 from scenarios.units import format_duration
 
 TOP_ROUTES = 12
@@ -57,10 +58,13 @@ def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, Text]]:
         ("rate", f"mean {number(plan['mean_rps'], 1)}/s, peak {number(plan['peak_rps'])}/s"),
         ("curve", sparkline(plan["curve_rps"])),
         ("would contact", ", ".join(plan["contacts"])),
-        ("stands in for", _counts(plan["hosts"])),
-        ("not played", _counts(plan["skipped"]) or "nothing"),
+        ("stands in for", list_counts(plan["hosts"])),
+        ("not played", list_counts(plan["skipped"]) or "nothing"),
         *(("fault", describe_fault(fault)) for fault in plan["faults"]),
         ("trace", describe_account(plan["trace"])),
+        ("personal data", plan["anonymiser"]),
+        *(("let through", found) for found in list_allowed(plan["trace"])),
+        *(("not as recorded", note) for note in plan["coverage"]["notes"]),
     ]
     return [(label, Text(value)) for label, value in facts]
 
@@ -81,25 +85,6 @@ def sparkline(values: Sequence[float]) -> str:
     if top <= 0:
         return ""
     return "".join(_BARS[round(value / top * (len(_BARS) - 1))] for value in values)
-
-
-def describe_account(account: Mapping[str, Any]) -> str:
-    """`10,000 entries (access_log): 9,998 used; skipped bad stamp: 2 (first: a.log line 7)`."""
-    text = f"{account['entries']:,} entries ({account['format']}): {account['used']:,} used"
-    if account["skipped"]:
-        text += f"; skipped {_counts(account['skipped'])}"
-        examples = account.get("examples", ())
-        if examples:
-            text += f" (first: {examples[0]['file']} line {examples[0]['line']})"
-    if account["stamps"] != "exact":
-        text += f"; stamps {account['stamps']}"
-    if account["out_of_order"]:
-        text += f"; {account['out_of_order']:,} out of order, sorted"
-    return text
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}: {count:,}" for name, count in counts.items())
 
 
 def print_runs(console: Console, found: Sequence[RunSummary], folder: Path) -> None:
@@ -148,6 +133,7 @@ def _print_card(console: Console, run: ShownRun, card: Mapping[str, Any]) -> Non
         panel = draw_panel(run.title, card, float(card["trace_time_s"] or 0))
         verdict = verdict_line(card)
         production = production_line(card)
+        told = describe_trace(card.get("trace") or {})
     except (KeyError, TypeError, ValueError, AttributeError):
         # Somebody else wrote into the run folder, or a disk forgot.
         console.print(Text("scorecard.json is not a whole scorecard"), soft_wrap=True)
@@ -156,3 +142,5 @@ def _print_card(console: Console, run: ShownRun, card: Mapping[str, Any]) -> Non
     console.print(verdict, soft_wrap=True)
     if production is not None:
         console.print(production, soft_wrap=True)
+    for line in told:
+        console.print(Text(to_shown(line), style="dim"), soft_wrap=True)

@@ -34,6 +34,7 @@ from hms_esr.sandbox import open_sandbox
 from hms_esr.score_board import ScoreBoard
 from hms_esr.serving import ServeAddress, bind, url_of
 from hms_esr.terminal import View, choose_view, print_result
+from hms_esr.trace_words import describe_trace
 from replay.complete import complete_rows
 from replay.fleet import Fleet
 from replay.outcome import Outcomes
@@ -100,7 +101,8 @@ def play(
         raise _first(group) from group
     view.close()
     if is_printed:
-        print_result(console, result.card, result.notes, result.folder, writer.losses)
+        told = describe_trace(result.card["trace"])
+        print_result(console, result.card, result.notes, result.folder, writer.losses, told)
     return result
 
 

@@ -242,12 +242,17 @@ def choose_view(console: Console, title: str, trace_ns: int, wall_s: float | Non
 
 
 def print_result(
-    console: Console, card: Card, notes: Sequence[str], folder: Path, losses: str | None
+    console: Console,
+    card: Card,
+    notes: Sequence[str],
+    folder: Path,
+    losses: str | None,
+    trace: Sequence[str] = (),
 ) -> None:
     """The last word: the whole scorecard, the verdict and where everything is.
 
     notes: what the certificate wants a reader to know.
-    losses: what could not be written, or None.
+    losses: what could not be written, or None.   trace: what became of the trace's entries.
     """
     trace_s = float(card["trace_time_s"] or 0.0)
     if console.width >= PANEL_WIDTH:
@@ -260,6 +265,8 @@ def print_result(
     production = production_line(card)
     if production is not None:
         console.print(production, soft_wrap=True)
+    for line in trace:
+        console.print(Text(line, style="dim"), soft_wrap=True)
     for note in notes:
         console.print(Text(f"Note: {note}.", style="dim"), soft_wrap=True)
     if losses is not None:

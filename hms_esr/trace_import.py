@@ -16,10 +16,10 @@ from hms_esr.exits import PASS, UsageError
 from hms_esr.leak_words import with_anonymise
 from hms_esr.options import Reading
 from hms_esr.plain import to_shown
-from hms_esr.reports import describe_account
 from hms_esr.tapes import Recipe, build_at
 from hms_esr.terminal import plural
 from hms_esr.trace_reading import choose_reading, find_sources
+from hms_esr.trace_words import describe_account
 from hms_esr.trace_write import SCHEMA, write_events
 from replay.account import account_to_json
 from replay.tape import TapeInfo

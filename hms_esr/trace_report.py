@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hms_esr.plain import to_shown
-from hms_esr.reports import describe_account
 from hms_esr.terminal import number, plural
+from hms_esr.trace_words import describe_account
 from scenarios.units import format_duration
 
 TOP = 12

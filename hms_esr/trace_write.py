@@ -20,10 +20,10 @@ from hms_esr.leak_words import refuse, with_anonymise
 from hms_esr.options import Cut, Reading
 from hms_esr.plain import to_shown
 from hms_esr.progress import show_progress
-from hms_esr.reports import describe_account
 from hms_esr.scratch import make_scratch, no_room
 from hms_esr.trace_out import STDOUT, ByteSink, check_out, open_out
 from hms_esr.trace_reading import HowToRead, Sources, choose_reading, find_sources
+from hms_esr.trace_words import describe_account
 from replay.account import Account, account_to_json
 from replay.exports.gor import GorWriter
 from replay.exports.har import HarWriter
