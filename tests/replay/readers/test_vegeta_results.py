@@ -247,9 +247,10 @@ def test_cut_at_every_byte() -> None:
 @given(st.integers(0, len(ROW)), st.integers(0, 20), st.binary(max_size=20))
 def test_mutations(at: int, length: int, data: bytes) -> None:
     row = ROW.encode()
-    check_csv(row[:at] + data + row[at + length :] + row)
-    line = json.dumps(RESULT).encode()
-    check_json(line[:at] + data + line[at + length :] + b"\n" + line)
+    # A good line first: the first bytes of a file say how it is packed, and in which letters.
+    check_csv(row + row[:at] + data + row[at + length :] + row)
+    line = json.dumps(RESULT).encode() + b"\n"
+    check_json(line + line[:at] + data + line[at + length :] + line)
 
 
 JSON = st.recursive(
