@@ -42,7 +42,8 @@ class Case:
     workers: int
 
     def __str__(self) -> str:
-        return f"{self.log}, {self.entries:,}, {self.treatment}, {self.workers} worker{'s' * (self.workers > 1)}"
+        workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
+        return f"{self.log}, {self.entries:,}, {self.treatment}, {workers}"
 
 
 def bench_tape(options: Options, scratch: Path) -> Report:
