@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,13 +25,14 @@ from hms_esr.scratch import make_scratch, no_room
 from hms_esr.trace_out import STDOUT, ByteSink, check_out, open_out
 from hms_esr.trace_reading import HowToRead, Sources, choose_reading, find_sources
 from hms_esr.trace_words import describe_account
-from replay.account import Account, account_to_json
+from replay.account import Account, Tally, account_to_json
 from replay.exports.gor import GorWriter
 from replay.exports.har import HarWriter
 from replay.exports.ops import OpsWriter
 from replay.exports.vegeta import VegetaWriter
 from replay.findings import Findings
 from replay.readers.files import find_files
+from replay.scanner import Scanner
 from replay.trace_writer import EventWriter, transcribe
 from switchboard.errors import LeakError
 
@@ -136,7 +138,11 @@ def write_trace(
     """
     findings = Findings() if findings is None else findings
     scratch = make_scratch("esr-sort-", stack)
-    treatment = how.treatment
+    treatment, judge = how.treatment, None
+    if treatment.gate:
+        # A file keeps more than a tape, answers among it: the gate looks at what is written.
+        judge = Scanner(Tally(), findings, treatment.allowed).look
+        treatment = replace(treatment, gate=False)
     try:
         with no_room("what is being sorted", scratch), show_progress("reading") as on_progress:
             return transcribe(
@@ -145,6 +151,7 @@ def write_trace(
                 format=how.format,
                 chain=treatment.build,
                 findings=findings,
+                judge=judge,
                 allowed=treatment.allowed,
                 in_order=in_order,
                 drop_twins=drop_twins,

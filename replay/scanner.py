@@ -37,6 +37,14 @@ class Scanner:
     def skip(self, line: int, reason: str, gap_ms: float = 0.0) -> None:
         self.tally.skip(self.file, line, reason)
 
+    def note(self, text: str, count: int = 0) -> None:
+        self.tally.note(text, count)
+
+    def look(self, file: str, line: int, event: Event) -> None:
+        """At an event that somebody else is about to write down."""
+        self.file, self._line = file, line
+        self._inspect(event, None)
+
     def add(self, line: int, entry: Entry) -> None:
         self._line = line
         self._inspect(entry.event, entry.json_body)

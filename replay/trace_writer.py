@@ -37,6 +37,9 @@ MAX_LEADING: Final = 10_000
 DUPLICATE: Final = "duplicate"
 _JSON: Final = ("content-type", "application/json")
 
+Judge = Callable[[str, int, Event], None]
+"""Looks at an event as it will be written: the file and the line that it came from, and itself."""
+
 Chain = Callable[["Writer", Tally, "Findings"], Sink]
 """Builds what stands between the readers and the writer; see `treatment.py`."""
 
@@ -62,6 +65,7 @@ def transcribe(
     format: Format | None = None,  # noqa: A002  # the word that users write
     chain: Chain | None = None,
     findings: Findings | None = None,
+    judge: Judge | None = None,
     allowed: Collection[str] = (),
     tally: Tally | None = None,
     seed: int = 0,
@@ -75,6 +79,7 @@ def transcribe(
     """Write what the files hold through `out`, and say what became of every entry.
 
     format: None recognises each file by its content.   chain, findings: as for `build_tape`.
+    judge: looks at everything that is about to be written, and adds to `findings`.
     in_order: by time, for which all is sorted first.   drop_twins: what two files both say is
     written once; only with `in_order`.   keeps_credentials: the anonymiser has replaced them.
     most: end after so many entries.   folder: where temporary files may lie.
@@ -86,7 +91,7 @@ def transcribe(
         sorter = stack.enter_context(Sorter(folder)) if in_order else None
         writer = Writer(
             out, tally, sorter=sorter, drop_twins=drop_twins, seed=seed, most=most,
-            keeps_credentials=keeps_credentials,
+            keeps_credentials=keeps_credentials, judge=judge,
         )  # fmt: skip
         sink: Sink = writer
         if chain is not None:
@@ -147,7 +152,9 @@ class Writer:
         seed: int = 0,
         keeps_credentials: bool = False,
         most: int | None = None,
+        judge: Judge | None = None,
     ) -> None:
+        self._judge = judge
         self.tally = tally
         self.file = ""
         self.rows = 0
@@ -299,6 +306,8 @@ class Writer:
         if placed.client:
             user, session = self._clients.name(placed.client, placed.ns, inferred=placed.inferred)
             event = event._replace(user=user, session=session)
+        if self._judge is not None:
+            self._judge(placed.file, placed.line, event)
         try:
             self._out.write(event._replace(ts_ns=placed.ns, delay_ms=None))
         except EventError as error:

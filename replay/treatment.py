@@ -61,7 +61,7 @@ class Treatment:
 
             sink = Anonymiser(sink, self.anonymise)
         if self.links:
-            from replay.links import Links, LinkedRows
+            from replay.links import LinkedRows, Links
 
             assert isinstance(end, LinkedRows)
             sink = Links(sink, end)
