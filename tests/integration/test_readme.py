@@ -39,6 +39,13 @@ ACCESS_LOG = """\
 198.51.100.7 - - [15/Mar/2020:14:00:01 +0000] "POST /apply HTTP/1.1" 302 0 "-" "Mozilla/5.0"
 """
 
+# The one that it calls signups.ndjson, and that nobody should replay as it is.
+SIGNUPS = """\
+{"ts":"2020-03-15T14:00:00Z","method":"POST","url":"/v1/signups","user":"C-48219730",\
+"body":{"ssn":"219-09-1234","email":"john.smith@gmail.com"},"status":201}
+{"ts":"2020-03-15T14:00:01Z","method":"GET","url":"/v1/signups/C-48219730","user":"C-48219730","status":200}
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -117,8 +124,8 @@ def run(line: Line, folder: Path) -> subprocess.CompletedProcess[str]:
     if line.is_drill:
         words[words.index("--speed") + 1] = FAST
     return subprocess.run(
-        [script(words[0]), *words[1:]], cwd=folder, env=environment(line), timeout=TIMEOUT_S,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        [script(words[0]), *words[1:]], cwd=folder, env=environment(line, folder),
+        timeout=TIMEOUT_S, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -127,7 +134,7 @@ def run_door(line: Line, folder: Path) -> subprocess.CompletedProcess[str]:
     words = list(line.words)
     words[words.index("--listen") + 1] = "127.0.0.1:0"
     with subprocess.Popen(
-        [script(words[0]), *words[1:]], cwd=folder, env=environment(line), text=True,
+        [script(words[0]), *words[1:]], cwd=folder, env=environment(line, folder), text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as door:  # fmt: skip
         assert door.stdout is not None
@@ -143,10 +150,12 @@ def script(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def environment(line: Line) -> dict[str, str]:
+def environment(line: Line, folder: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ESR_")}
     named = (word.partition("=") for word in line.variables)
-    return {**clean, "NO_COLOR": "1", **{name: value for name, _, value in named}}
+    # The key of pseudonyms is made in the test's own folder.
+    own = {"NO_COLOR": "1", "XDG_CONFIG_HOME": str(folder)}
+    return {**clean, **own, **{name: value for name, _, value in named}}
 
 
 def rules_of(page: str) -> str:
@@ -162,6 +171,7 @@ LINES = console_lines(README)
 def test_esr_lines_do_what_the_readme_says(tmp_path: Path) -> None:
     """In order and in one folder: `esr runs` shows the runs of the lines before it."""
     (tmp_path / "access.log").write_text(ACCESS_LOG)
+    (tmp_path / "signups.ndjson").write_text(SIGNUPS)
     (tmp_path / "switchboard.yml").write_text(rules_of(README))
     lines = [line for line in LINES if line.command in SCRIPTS]
     assert lines
