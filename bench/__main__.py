@@ -14,6 +14,7 @@ from bench.children import BenchError
 from bench.cli import bench_cli
 from bench.closed import bench_closed
 from bench.doors import bench_doors
+from bench.leaks import bench_leaks
 from bench.middleware import bench_middleware
 from bench.open import bench_open
 from bench.report import Options, Report, to_json
@@ -29,6 +30,7 @@ BENCHES: dict[str, Callable[[Options, Path], Report]] = {
     "doors": bench_doors,
     "middleware": bench_middleware,
     "stubs": bench_stubs,
+    "leaks": bench_leaks,
     "delays": bench_stub_delays,
 }
 RUNS = 5

@@ -7,6 +7,8 @@ Read next: `leak_gate.py`, which judges what a tape would hold.
 
 from __future__ import annotations
 
+import json
+
 import orjson
 
 from replay.account import Tally
@@ -91,9 +93,18 @@ class Scanner:
                 event.response_body, lambda: kind_of(event.response_headers), "answer.body"
             )
         if event.extra:
-            inspector.body(
-                orjson.dumps(dict(event.extra), default=str), lambda: (JSON, ""), "extra"
-            )
+            inspector.body(self._extra(event), lambda: (JSON, ""), "extra")
+
+    def _extra(self, event: Event) -> bytes:
+        """What an OPS event holds besides what is known."""
+        try:
+            return orjson.dumps(dict(event.extra), default=str)
+        except TypeError:  # deeper than orjson goes
+            try:
+                return json.dumps(dict(event.extra), default=str).encode()
+            except RecursionError:
+                self.tally.note("fields beside the known ones are nested too deep to look into", 1)
+                return b""
 
     def _write_down(self, path: str, kind: str, text: str) -> None:
         self.findings.add(self.file, self._line, path, kind, text, is_allowed=kind in self._allowed)

@@ -28,7 +28,7 @@ _ISSUED: Final = re.compile(
     r"|(?:5018|5020|5038|5[6-8]\d\d|6304|6759|676[1-9]|67\d\d)\d{8,15}"  # Maestro
     r"|(?:60|508)\d{13,14}"  # RuPay, Elo
 )
-_GROUPS: Final = frozenset(
+CARD_GROUPS: Final = frozenset(
     {(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (6, 13), (8, 8), (4, 4, 4, 4, 1), (4, 4, 4, 4, 2),
      (4, 4, 4, 4, 3), (4, 4, 4, 1), (4, 4, 5), (4, 4, 4)}
 )  # fmt: skip
@@ -58,7 +58,7 @@ def _is_meant(look: Look, window: Window) -> bool:
         return False
     if window.is_bare:
         return _is_bare_card(look, window)
-    if window.sizes in _GROUPS and not any("(" in gap or ")" in gap for gap in window.gaps):
+    if window.sizes in CARD_GROUPS and not any("(" in gap or ")" in gap for gap in window.gaps):
         return len(window.digits) not in _RARE or _is_told(look, window)
     return look.told(names.CARD) and look.is_alone(window.start, window.end)
 

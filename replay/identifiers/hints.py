@@ -24,7 +24,7 @@ Spots = list[tuple[int, int, bool]]
 # Whatever is told by its looks. Alternatives begin with what is rare in a request.
 _LOOKS: Final = re.compile(
     r"@|eyJ|PRIVATE KEY|PuTTY"
-    r"|A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{4}|AIza|gh[oprsu]_[A-Za-z0-9]{8}|github_pat_|gl[a-z]{2,5}-\w{12}"
+    r"|A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{4}|AIza|gh[oprsu]_[A-Za-z0-9]{8}|github_pat_|gl[a-z]{2,5}-[\w-]{12}"
     r"|[srp]k_live_|whsec_|xox[abceoprs]-|xapp-|SG\.[\w-]{12}|npm_[A-Za-z0-9]{12}|pypi-AgEI|dckr_pat_"
     r"|do[opr]_v[0-9]_|shp(?:at|ca|pa|ss)_|hf_[A-Za-z0-9]{12}|(?<![A-Za-z0-9])sk-[\w-]{24}"
     r"|hv[sb]\.[\w-]{12}|ya[0-9]{2}\.|GOCSPX|ATATT|glsa_|nvapi-|figd_|PMAK-|rubygems_"
@@ -45,7 +45,9 @@ _IBAN: Final = re.compile(
 _ENTITY: Final = re.compile(
     r"&#|&(?:nbsp|shy|sup|middot)|&(?!(?:amp|lt|gt|quot|apos);)[A-Za-z][A-Za-z0-9]{1,30};"
 )
-_SPLIT: Final = re.compile(r"(?:[0-9]\]?|[_.\-][a-pA-P])[\"']?[ \t]{0,4}[=:][ \t]{0,4}[\"']?[0-9]")
+_SPLIT: Final = re.compile(
+    r"(?:[0-9]\]?|[_.\-][a-pA-P])[\"']?[ \t]{0,4}[=:][ \t]{0,4}[\"']?([0-9]{1,16})"
+)
 _CHAIN: Final = re.compile(r"[0-9](?:[ \u00b7\u2022\u200b./()_\-]{0,4}[0-9])+")
 _RUN: Final = re.compile(r"[0-9]+")
 _ALPHABET: Final = re.compile(r"[A-Za-z0-9+/_-]{11,}={0,2}")
@@ -60,6 +62,7 @@ _TELLING_GROUPS: Final = frozenset(
      (4, 4, 5)}
 )  # fmt: skip
 _SHORTEST_BASE64: Final = 11
+_LEAST_GROUPS: Final = 3
 _LEAST_ACCOUNT: Final = 6
 _LEAST_PHONE: Final = 7
 _LEAST_PERSON: Final = 9
@@ -124,7 +127,10 @@ def _blank(found: re.Match[str]) -> str:
 
 def are_numbered(text: str) -> bool:
     """True when values may be the parts of one, `ssn1=..&ssn2=..`, called by one name."""
-    return _SPLIT.search(text) is not None and _NUMBERS.search(normal_text(text)) is not None
+    values = [len(found[1]) for found in _SPLIT.finditer(text)]
+    if len(values) >= _LEAST_GROUPS and sum(values) >= _LEAST_CARD:
+        return True
+    return len(values) > 1 and _NUMBERS.search(normal_text(text)) is not None
 
 
 def _digits_of_chain(found: re.Match[str], spots: Spots | None) -> int:

@@ -13,6 +13,7 @@ from typing import Final
 
 from replay.fields.leaf import Leaf
 from replay.identifiers import names
+from replay.identifiers.cards import CARD_GROUPS
 from replay.identifiers.find import find_identifiers
 from replay.identifiers.names import joined_name
 
@@ -42,12 +43,15 @@ class LeafFinder:
         before, self._before = self._before, leaf
         path, _, text, parts = leaf
         name = context_of(leaf, before)
-        if parts and not _is_told(name):
-            return text  # counters called p1 and p2 are no halves of anything
+        # Counters called p1 and p2 are no halves of anything, unless they are a card's groups.
+        is_loose = bool(parts) and not _is_told(name)
+        if is_loose and parts not in CARD_GROUPS:
+            return text
         if text.isascii() and self._is_clean(f"{name}={text}".encode("utf-8", "replace")):
             return text
         for kind, start, end in find_identifiers(name, text):
-            self._found(path, kind, text[start:end])
+            if not is_loose or kind == "card":
+                self._found(path, kind, text[start:end])
         return text
 
 

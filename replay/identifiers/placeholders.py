@@ -16,7 +16,7 @@ _WORDS: Final = re.compile(
 )
 _MASK: Final = re.compile(r"[\W_]*|.{0,8}(?:[*\u2022\u25cf]{3,}|\.{3,}|[xX]{4,}).{0,8}")
 _SLOT: Final = re.compile(
-    r"[<\[({$%#]{1,2}[\w .:-]{0,64}[>\])}%#]{1,2}|\$\w{1,64}|:\w{1,32}", re.IGNORECASE
+    r"[<\[({$%#]{1,2}[A-Za-z_ .:-]{0,64}[>\])}%#]{1,2}|\$[A-Z_]{1,64}|:[a-z_]{1,32}"
 )
 _NOTHING: Final = frozenset(
     {"", "null", "none", "nil", "undefined", "true", "false", "empty", "unknown", "n/a", "na",
