@@ -14,6 +14,7 @@ from bench.children import BenchError
 from bench.cli import bench_cli
 from bench.closed import bench_closed
 from bench.doors import bench_doors
+from bench.har import bench_har
 from bench.leaks import bench_leaks
 from bench.middleware import bench_middleware
 from bench.open import bench_open
@@ -26,6 +27,7 @@ BENCHES: dict[str, Callable[[Options, Path], Report]] = {
     "closed": bench_closed,
     "open": bench_open,
     "tape": bench_tape,
+    "har": bench_har,
     "cli": bench_cli,
     "doors": bench_doors,
     "middleware": bench_middleware,

@@ -38,7 +38,6 @@ HOMES: dict[str, tuple[str, ...]] = {
     "duckdb": ("scorecard/store.py", "replay/readers/parquet.py"),
     "fsspec": ("replay/readers/remote.py",),
     "httptools": ("replay/wire.py", "stubs/"),
-    "ijson": ("replay/readers/",),
     "jinja2": ("stubs/definitions/",),
     "jsonpath": ("stubs/definitions/",),
     "jsonschema": ("stubs/definitions/", "stubs/importers/"),
