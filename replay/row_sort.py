@@ -8,10 +8,13 @@ Read next: `arrange.py`.
 
 from __future__ import annotations
 
+import os
+import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -22,6 +25,11 @@ RUN: Final = 1 << 18
 SAMPLE: Final = 1 << 10
 """One row in so many is a sample."""
 SAMPLES_A_PART: Final = 192
+
+_TIME: Final = struct.Struct("<q")
+_ROW: Final = struct.Struct("<I")
+_FIELDS: Final = PLACED.fields or MappingProxyType({})
+_TIME_AT, _ROW_AT = _FIELDS["time"][1], _FIELDS["row"][1]
 
 Key = tuple[int, int]
 """Time, and the row's number in the trace: no two rows are alike."""
@@ -89,13 +97,14 @@ def _parts(path: Path, runs: Sequence[tuple[int, int]], cuts: Sequence[Key]) -> 
 
 def _find(path: Path, runs: Sequence[tuple[int, int]], cut: Key) -> list[int]:
     """In each run, the first row that does not come before the cut."""
-    # Mapped afresh for each cut, so that the pages that were looked at do not add up.
-    rows = np.memmap(path, PLACED, "r")
-    times, numbers = rows["time"], rows["row"]
-    return [
-        bisect_left(range(end), cut, start, end, key=lambda i: (int(times[i]), int(numbers[i])))
-        for start, end in runs
-    ]
+    # Row by row, and not through a map: each page that is looked at would count as memory.
+    with path.open("rb", buffering=0) as file:
+
+        def key(row: int) -> Key:
+            data = os.pread(file.fileno(), PLACED.itemsize, row * PLACED.itemsize)
+            return _TIME.unpack_from(data, _TIME_AT)[0], _ROW.unpack_from(data, _ROW_AT)[0]
+
+        return [bisect_left(range(end), cut, start, end, key=key) for start, end in runs]
 
 
 def _read(path: Path, start: int, stop: int) -> Rows:
