@@ -9,6 +9,7 @@ Read next: `anonymiser.py`, which asks; `replay/pseudonyms/pseudonyms.py`, which
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import unquote_plus
 
 from replay.fields.leaf import Leaf
 from replay.pseudonyms.ids import may_be_id_by_itself
@@ -99,7 +100,7 @@ class BuiltIn:
     def is_named_in(self, text: str) -> bool:
         """The event's user or session is somewhere in the text, and tells who it is."""
         for name in (self.user, self.session):
-            if name is not None and name in text and self._is_of_whom(name):
+            if name is not None and self._is_of_whom(name) and _is_in(name, text):
                 return True
         return False
 
@@ -174,6 +175,14 @@ class BuiltIn:
             if made is not None:
                 return made
         return None
+
+
+def _is_in(name: str, text: str) -> bool:
+    if name in text:
+        return True
+    if "%" in text:
+        return name in unquote_plus(text)
+    return " " in name and name in text.replace("+", " ")
 
 
 def is_word(text: str) -> bool:

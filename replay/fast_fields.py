@@ -16,7 +16,7 @@ from replay.fields.body import map_body
 from replay.fields.event import map_name
 from replay.fields.headers import find_header, map_lines, parse_lines
 from replay.fields.json_body import map_json
-from replay.fields.leaf import Visit
+from replay.fields.leaf import Leaf, Visit
 from replay.fields.nested import opened
 from replay.fields.places import Show
 from replay.fields.target import map_target
@@ -60,7 +60,8 @@ class FastFields:
 
     def __init__(self, visit: Visit, built_in: BuiltIn, is_settled: Callable[[Seen], bool]) -> None:
         self._visit = visit
-        self._show: Show = opened(visit)
+        self._show: Show = opened(self._watch)
+        self._has_inside = False
         self._built_in = built_in
         self._is_settled = is_settled
         self._targets: dict[bytes, Plan | int] = {}
@@ -77,12 +78,20 @@ class FastFields:
         try:
             return self._texts[key]
         except KeyError:
+            self._has_inside = False
             made = self._show(path, name, text, parts)
+        if self._has_inside:  # where the event's user may be, too
+            return made
         if len(text) <= _NAME_LENGTH and len(path) <= _NAME_LENGTH:
             if len(self._texts) >= _NAMES_HELD:
                 self._texts.clear()
             self._texts[key] = made
         return made
+
+    def _watch(self, leaf: Leaf) -> str | None:
+        if "|" in leaf.path:
+            self._has_inside = True
+        return self._visit(leaf)
 
     def target(self, target: str) -> str:
         layout = target.encode("ascii", "replace").translate(ZEROS)
@@ -145,14 +154,14 @@ class FastFields:
         return (found is not None and learn_json(text, _map_json, found)) or _NO_PLAN
 
     def _known_lines(self, lines: str) -> Lines:
+        if self._built_in.is_named_in(lines):
+            return (map_lines(lines, self._visit), *_kind_of(lines))
         known = self._lines.get(lines)
         if known is None:
-            pairs = tuple(parse_lines(lines))
-            kind = find_header(pairs, "content-type")
-            coding = find_header(pairs, "content-encoding")
             each = [f"{line}\r\n" for line in lines.split("\r\n") if line]
-            known = ("".join(map(self._line, each)), kind, coding)
-            if len(lines) <= _LINES_LENGTH:
+            self._has_inside = False
+            known = ("".join(map(self._line, each)), *_kind_of(lines))
+            if not self._has_inside and len(lines) <= _LINES_LENGTH:
                 if len(self._lines) >= _HELD:
                     self._lines.clear()
                 self._lines[lines] = known
@@ -161,12 +170,20 @@ class FastFields:
     def _line(self, line: str) -> str:
         known = self._each_line.get(line)
         if known is None:
-            known = map_lines(line, self._visit)
-            if len(line) <= _LINES_LENGTH:
+            had_inside, self._has_inside = self._has_inside, False
+            known = map_lines(line, self._watch)
+            if not self._has_inside and len(line) <= _LINES_LENGTH:
                 if len(self._each_line) >= _HELD:
                     self._each_line.clear()
                 self._each_line[line] = known
+            self._has_inside = self._has_inside or had_inside
         return known
+
+
+def _kind_of(lines: str) -> tuple[str, str]:
+    """Type of the body, and how it is packed."""
+    pairs = tuple(parse_lines(lines))
+    return find_header(pairs, "content-type"), find_header(pairs, "content-encoding")
 
 
 def _map_target(target: str, show: Show) -> str | None:

@@ -92,11 +92,13 @@ def _read_rule(pattern: str, said: object, reader: FaultReader, at: str) -> Rule
         return None
     if isinstance(said, Mapping):
         raw = reader.mapping(said, at, ("do", "kind"))
-        action = reader.text(raw, at, "do") if "do" in raw else PSEUDONYM
+        action = reader.checked(join(at, "do"), raw.get("do", PSEUDONYM), str)
         kind = reader.text(raw, at, "kind", "")
+        if action is None:
+            return None
         return _checked(Rule(pattern, action, kind), reader, join(at, "do"), join(at, "kind"))
-    action = reader.checked(at, said, str) or ""
-    return _checked(Rule(pattern, action), reader, at, at) if action else None
+    action = reader.checked(at, said, str)
+    return None if action is None else _checked(Rule(pattern, action), reader, at, at)
 
 
 def _checked(rule: Rule, reader: FaultReader, at: str, kind_at: str) -> Rule | None:

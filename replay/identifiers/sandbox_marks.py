@@ -116,7 +116,7 @@ def mark_account(digits: str) -> str:
     return f"{digits[: -width - 1]}{check:0{width}d}{digits[-1]}"
 
 
-def is_sandbox_account(digits: str) -> bool:
+def is_marked_account(digits: str) -> bool:
     """An account number that proves itself: once in 1,000 by chance, in 100 below 10 digits.
 
     Too often to take one for a pseudonym where it is replaced, seldom enough where it is looked

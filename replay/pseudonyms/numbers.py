@@ -154,7 +154,7 @@ def marked_number(keyed: Keyed, digits: str) -> str:
     drawn = draw_digits(keyed, "account", digits, len(digits))
     is_padded = digits[0] == "0"
     if is_padded != (drawn[0] == "0"):
-        drawn = ("0" if is_padded else str(int(digits_from(int(drawn), 3)) % 9 + 1)) + drawn[1:]
+        drawn = ("0" if is_padded else str(int(drawn[-3:]) % 9 + 1)) + drawn[1:]
     drawn = mark_account(drawn)
     if luhn_check(digits[:-1]) == digits[-1]:
         drawn = drawn[:-1] + luhn_check(drawn[:-1])

@@ -34,7 +34,7 @@ _RULES: Final = tuple(
         (r"-user-agent-|-content-type-|-client-(?:version|name|type)-", ()),
         (r"pass-?(?:word|wd|phrase|code)|-pwd-|-secret-|secret-?key|client-secret", ("secret",)),
         (r"-(?:api|access|private|signing|auth)-?keys?-|credential|-authorization-", ("secret",)),
-        (r"(?<!next-)(?<!page-)(?<!continuation-)(?<!cursor-)(?<!sync-)-tokens?-$", ("secret",)),
+        (r"(?<!next)(?<!page)(?<!continuation)(?<!cursor)(?<!sync)-tokens?-$", ("secret",)),
         (r"-(?:csrf|xsrf)|(?:access|refresh|auth|id|bearer|session|csrf)token-|-otp-", ("secret",)),
         (r"-e-?mail(?:-?addr(?:ess)?)?(?:-[0-9])?-$|-mail-$|-mailto-", ("email", LOGIN)),
         (r"-dob-|birth-?(?:day|date)|date-of-birth|-born(?:-on)?-$|-bday-|-b-day-",
@@ -57,6 +57,7 @@ _RULES: Final = tuple(
          r"|-x-forwarded-for-|-forwarded-for-|-x-real-ip-", ("ip",)),
         (r"zip-?(?:code)?-$|postal-?code|post-?code|-postal-$", ("zip",)),
         (r"street|address-?(?:line)?-?[0-9]?-$|-addr-?[0-9]?-$", ("ip", "email", "street")),
+        (r"-user-?name-$", (LOGIN,)),
         (r"-(?:first|last|full|given|family|middle|maiden|sur|fore|legal|nick|preferred|display|"
          r"real)-?names?-$|-(?:fname|lname|mname|surname|forename|firstname|lastname)-$",
          ("person_name", LOGIN)),

@@ -50,7 +50,9 @@ def token(keyed: Keyed, text: str) -> str:
     kept = found[0] if found is not None and found.end() + 8 <= len(text) else ""
     for attempt in range(_TRIES):
         made = token_check(kept + scramble(keyed, "token", text, attempt)[len(kept) :])
-        if made and is_sandbox_token(made):
+        if not made:
+            break
+        if is_sandbox_token(made):
             return made
     return "x" * len(text)
 
