@@ -13,13 +13,12 @@ from typing import Protocol
 from replay.account import Tally
 from replay.readers.entry import Sink
 from replay.readers.format import Format
-from replay.readers.formats import FORMATS
 from replay.readers.head import Head
+from replay.readers.opening import find_format_of, open_source
 from replay.readers.ops import OPS
-from replay.readers.sniff import Unreadable, sniff
+from replay.readers.sniff import Unreadable
 from replay.readers.source import Source, TraceFile
 from replay.twins import Duplicate, is_told_by_time
-from switchboard.errors import TraceError
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the bytes there are; 0 where nobody knows how many."""
@@ -45,12 +44,10 @@ def read_file(
     end: what the sink's chain ends in; it learns the file's name, and what became of the file.
     twin: the name of a file before it that is the same byte for byte.
     """
-    with Source(file, on_bytes) as source:
+    with open_source(file, on_bytes) as source:
         end.file = source.name
-        found = forced or sniff(Head(source.head()))
+        found = find_format_of(source, file, forced)
         if isinstance(found, Unreadable):
-            if file.asked_for:
-                raise TraceError(_not_a_trace(file, found))
             end.skip(1, f"not a trace: {found.kind}")
         else:
             # A file of blank lines is in no format; reading it counts them.
@@ -85,11 +82,3 @@ def count_progress(
         on_progress(min(done, total) if total else done, total)
 
     return add
-
-
-def _not_a_trace(file: TraceFile, found: Unreadable) -> str:
-    known = "; ".join(each.title for each in FORMATS.values())
-    return (
-        f"{file.shown} is not a trace this can read: it looks like {found.kind}. "
-        f"It reads {known}; each plain or compressed"
-    )

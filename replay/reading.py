@@ -16,15 +16,15 @@ from replay.readers.entry import Sink
 from replay.readers.format import Format
 from replay.readers.formats import FORMATS
 from replay.readers.head import Head
+from replay.readers.opening import find_format_of, open_source
 from replay.readers.ops import OPS
-from replay.readers.sniff import Unreadable, sniff
+from replay.readers.sniff import Unreadable
 from replay.readers.source import Source, TraceFile
 from replay.row_file import Part
 from replay.rows import Rows
 from replay.spill_files import SpillFiles
 from replay.stretch import Stretch, StretchOfFile
 from replay.twins import Duplicate, is_told_by_time
-from switchboard.errors import TraceError
 
 if TYPE_CHECKING:
     from replay.findings import Findings
@@ -120,11 +120,9 @@ class Reader:
 
     def _read_file(self, piece: Piece) -> None:
         """A file that is no trace is refused if it was asked for itself, and counted if found."""
-        with Source(piece.file, self._on_bytes) as source:
-            found = self._forced or sniff(Head(source.head()))
+        with open_source(piece.file, self._on_bytes) as source:
+            found = find_format_of(source, piece.file, self._forced)
             if isinstance(found, Unreadable):
-                if piece.file.asked_for:
-                    raise TraceError(_not_a_trace(piece.file, found))
                 self.rows.skip(1, f"not a trace: {found.kind}")
             else:
                 if found is not None:
@@ -151,11 +149,3 @@ def pieces_of(files: Sequence[TraceFile], twins: dict[int, int]) -> list[Piece]:
         Piece(file, place, files[twins[place]].name if place in twins else None)
         for place, file in enumerate(files)
     ]
-
-
-def _not_a_trace(file: TraceFile, found: Unreadable) -> str:
-    known = "; ".join(each.title for each in FORMATS.values())
-    return (
-        f"{file.shown} is not a trace this can read: it looks like {found.kind}. "
-        f"It reads {known}; each plain or compressed"
-    )

@@ -17,8 +17,9 @@ from typing import IO, Final
 from replay.readers.format import Format
 from replay.readers.formats import FORMATS
 from replay.readers.head import Head
+from replay.readers.opening import open_source
 from replay.readers.sniff import sniff
-from replay.readers.source import BLOCK, MAX_LINE, Source, TraceFile
+from replay.readers.source import BLOCK, MAX_LINE, TraceFile
 from replay.reading import Piece
 from replay.stretch import Stretch
 from switchboard.errors import TraceError
@@ -75,7 +76,7 @@ def _cut(piece: Piece, size: int, borders: Sequence[int], forced: Format | None)
 def _format_to_cut(file: TraceFile, forced: Format | None) -> str | None:
     if file.elsewhere is not None:
         return None
-    with Source(file) as source:
+    with open_source(file) as source:
         data = source.head()
     head = Head(data)
     found = forced or sniff(head)

@@ -1,0 +1,45 @@
+"""Opening a file of a trace: its lines, or the items of its one array, and the format they are in.
+
+Read next: `source.py` (the bytes), `json_array.py` (arrays), `sniff.py` (the format).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from replay.readers.files import TraceFile
+from replay.readers.format import Format
+from replay.readers.formats import FORMATS
+from replay.readers.head import Head
+from replay.readers.json_array import array_lines
+from replay.readers.sniff import Unreadable, sniff
+from replay.readers.source import Source
+from switchboard.errors import TraceError
+
+
+def open_source(file: TraceFile, on_bytes: Callable[[int], None] | None = None) -> Source:
+    """The file to be read; an array of objects gives each as a line. Raises TraceError."""
+    source = Source(file, on_bytes)
+    try:
+        return array_lines(source) or source
+    except BaseException:
+        source.close()
+        raise
+
+
+def find_format_of(
+    source: Source, file: TraceFile, forced: Format | None
+) -> Format | Unreadable | None:
+    """Its format; None where there are only blank lines.
+
+    Raises TraceError for a file that is no trace and was asked for; one that merely lay in a folder
+    is Unreadable.
+    """
+    found = forced or sniff(Head(source.head()))
+    if isinstance(found, Unreadable) and file.asked_for:
+        known = "; ".join(each.title for each in FORMATS.values())
+        raise TraceError(
+            f"{file.shown} is not a trace this can read: it looks like {found.kind}. "
+            f"It reads {known}; each plain or compressed"
+        )
+    return found
