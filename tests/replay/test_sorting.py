@@ -87,6 +87,7 @@ EVENTS = st.builds(
     Event,
     ts_ns=st.none() | st.integers(),
     delay_ms=st.none() | st.floats(allow_nan=False),
+    wait_ms=st.none() | st.floats(allow_nan=False),
     method=TEXTS,
     url=st.text(st.characters(), max_size=8),  # half a surrogate pair too
     user=st.none() | TEXTS,
