@@ -15,7 +15,7 @@ from replay.fields.leaf import Leaf
 from replay.pseudonyms.ids import may_be_id_by_itself
 from replay.pseudonyms.pseudonyms import Pseudonyms, has_digit
 from replay.pseudonyms.quick import HARMLESS
-from replay.pseudonyms.telling import ID, LOGIN, WHOM, kinds_of_name, needs_parent
+from replay.pseudonyms.telling import ID, WHOM, kinds_of_name, needs_parent
 
 ALREADY_REPLACED: Final = "sandbox"
 """What the switchboard writes where a credential stood."""
@@ -46,7 +46,7 @@ SHORTEST_OPENED: Final = 11
 
 
 _ID_HEADERS: Final = frozenset(("idempotency-key", "x-idempotency-key"))
-_IDS: Final = frozenset((ID, LOGIN, WHOM))
+_PERSON: Final = "person_name"
 
 
 class BuiltIn:
@@ -84,9 +84,9 @@ class BuiltIn:
             return True
         if ".path[" in path:
             kinds = kinds_of_name(name)
-            if is_word(text) and len(text) < SHORTEST_OPENED:
-                return not _IDS.intersection(kinds)
-            if kinds and has_digit(text):
+            if not kinds and is_word(text) and len(text) < SHORTEST_OPENED:
+                return True
+            if kinds and (has_digit(text) or _PERSON in kinds):
                 return False
             name = "" if kinds else name
         else:
@@ -112,14 +112,14 @@ class BuiltIn:
 
     def segment(self, name: str, text: str) -> str:
         """A part of a path, called by the part before it: plain words are the way, and stay."""
-        if is_word(text):
-            return self.value("", text) if _IDS.intersection(kinds_of_name(name)) else text
-        if self._is_of_whom(text) or (WHOM in kinds_of_name(name) and has_digit(text)):
+        kinds = kinds_of_name(name)
+        if not kinds and is_word(text):
+            return text
+        if self._is_of_whom(text) or (WHOM in kinds and has_digit(text)):
             return self.pseudonyms.make(ID, text) or text
-        return self.pseudonyms.of_named(name, text) if has_digit(text) else self._words(name, text)
-
-    def _words(self, name: str, text: str) -> str:
-        return self.pseudonyms.free_text("" if kinds_of_name(name) else name, text)
+        if has_digit(text) or _PERSON in kinds:
+            return self.pseudonyms.of_named(name, text)
+        return self.pseudonyms.free_text("" if kinds else name, text)
 
     def _is_of_whom(self, text: str) -> bool:
         """It is what tells this event's user or session, whatever it is called here."""

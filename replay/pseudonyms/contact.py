@@ -11,7 +11,8 @@ from typing import Final
 
 from replay.identifiers.sandbox import is_reserved_email, is_sandbox_phone
 from replay.pseudonyms.keyed import Keyed
-from replay.pseudonyms.shape import digits_from, digits_of, put_digits
+from replay.pseudonyms.person import person_name
+from replay.pseudonyms.shape import digits_alone, digits_from, digits_of, put_digits
 
 _EXTENSION: Final = re.compile(r"[ ,;]*(?:extension|ext\.?|x|#)[ .:]*[0-9]{1,6}\Z", re.IGNORECASE)
 _PHONE: Final = re.compile(r"(?:tel:)?[+0-9 .\-/()\u200b]{7,40}", re.IGNORECASE)
@@ -19,6 +20,8 @@ _SEPARATOR: Final = re.compile(r"[ .\-/]")
 _FICTION_ABROAD: Final = (("44", 12, "447700900"), ("61", 11, "61491570"), ("33", 11, "3319900"))
 """Numbers that the regulators keep for films: the country's code, all digits, how they begin."""
 _EMAIL: Final = re.compile(r"[^@\s<>,;:\"]{1,256}@([^@\s<>,;:\"/]{1,255})")
+_MAILBOX: Final = re.compile(r"([ \"]*)([^<>@\"]*)(\" *<|<)([^<>\s@]+@[^<>\s@]+)(> *)")
+_LONGEST_MAILBOX: Final = 400
 _ENDPOINT: Final = re.compile(
     r"(\[?)([0-9A-Fa-f:.]{2,45})(%[\w.]{1,16})?(\]?)(:[0-9]{1,5}|/[0-9]{1,3})?"
 )
@@ -86,12 +89,25 @@ def email(keyed: Keyed, text: str) -> str | None:
     """`u` and ten hexadecimal digits at example.com; addresses at reserved domains stay."""
     found = _EMAIL.fullmatch(text.removeprefix("mailto:"))
     if found is None:
-        return None
+        return _mailbox(keyed, text)
     if is_reserved_email(found[1]):
         return text
     local = keyed.bytes_of("email", found[0].casefold()).hex()[:10]
     start = "mailto:" if text.startswith("mailto:") else ""
     return f"{start}u{local}@example.com"
+
+
+def _mailbox(keyed: Keyed, text: str) -> str | None:
+    """`Maria Garcia <maria@acme.example>`, or several addresses with commas between."""
+    if "," in text:
+        several = [email(keyed, each.strip(" ")) for each in text.split(",", 64)]
+        return ", ".join([each for each in several if each]) if all(several) else None
+    found = _MAILBOX.fullmatch(text) if len(text) <= _LONGEST_MAILBOX else None
+    address = None if found is None else email(keyed, found[4])
+    if found is None or address is None:
+        return None
+    name = person_name(keyed, found[2]) or digits_alone(keyed, found[2]) if found[2] else ""
+    return f"{found[1]}{name}{found[3]}{address}{found[5]}"
 
 
 def ip(keyed: Keyed, text: str) -> str | None:

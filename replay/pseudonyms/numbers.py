@@ -11,7 +11,6 @@ from typing import Final
 
 from replay.identifiers.sandbox import (
     TEST_BINS,
-    UNASSIGNED_EINS,
     aba_check,
     iban_remainder,
     is_sandbox_aba,
@@ -65,14 +64,16 @@ def itin(keyed: Keyed, text: str) -> str | None:
 
 
 def ein(keyed: Keyed, text: str) -> str | None:
-    """A beginning that no campus of the IRS hands out."""
+    """96 or 97, which no campus of the IRS hands out, and nothing that could be an ITIN."""
     digits = _nine(text)
     if not digits or is_sandbox_ein(digits):
         return text if digits else None
     if _SSN_SHAPE.fullmatch(text):
         return ssn(keyed, text)
-    number, at = divmod(keyed.number("ein", digits), len(UNASSIGNED_EINS))
-    return put_digits(text, UNASSIGNED_EINS[at] + digits_from(number, 7))
+    number, prefix = divmod(keyed.number("ein", digits), 2)
+    number, group = divmod(number, 50)
+    number, third = divmod(number, 10)
+    return put_digits(text, f"{96 + prefix}{third}{group:02d}{digits_from(number, 4)}")
 
 
 def _nine(text: str) -> str:

@@ -1,7 +1,7 @@
 """Names word by word, streets, postal codes.
 
 A word of a name has one pseudonym wherever it stands, so that `name`, `first_name` and `last_name`
-agree. Read next: `dates.py`.
+agree. Read next: `contact.py`, `dates.py`.
 """
 
 from __future__ import annotations
