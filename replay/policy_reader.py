@@ -27,7 +27,7 @@ from replay.policy import (
     Policy,
     Rule,
 )
-from replay.pseudonyms.pseudonyms import PSEUDONYM_KINDS
+from replay.pseudonyms.kinds import PSEUDONYM_KINDS
 from switchboard.errors import ScenarioError
 from switchboard.fault_reader import FaultReader, LineOf, join, kind_of, nearest, shown
 

@@ -45,8 +45,8 @@ _MAKERS: Final[dict[str, Make]] = {
     "uuid": tokens.uuid,
     "id": ids.identifier,
 }
-PSEUDONYM_KINDS: Final = (*_MAKERS, "jwt", "bearer")
-"""Every kind that a policy may name."""
+MADE_KINDS: Final = (*_MAKERS, "jwt", "bearer")
+"""Every kind that there is a maker for: `kinds.py` lists them."""
 _ALWAYS: Final = frozenset({"secret", "cloud_key", "bearer", "private_key", "jwt", "basic"})
 """Kinds whose text is replaced even when it is not what it is called."""
 _HELD: Final = 32_768

@@ -32,7 +32,8 @@ from replay.identifiers.sandbox import (
     luhn_check,
 )
 from replay.pseudonyms.keyed import Keyed
-from replay.pseudonyms.pseudonyms import PSEUDONYM_KINDS, Pseudonyms
+from replay.pseudonyms.kinds import PSEUDONYM_KINDS
+from replay.pseudonyms.pseudonyms import MADE_KINDS, Pseudonyms
 
 P = Pseudonyms(b"a key of the tests, 32 bytes big")
 
@@ -72,6 +73,10 @@ SAME = [
     ("id", ["C-48219730", "C_48219730", "48219730", "c-48219730", "CUST48219730"]),
     ("uuid", ["123e4567-e89b-12d3-a456-426614174000", "123e4567e89b12d3a456426614174000"]),
 ]
+
+
+def test_there_is_a_maker_for_every_kind() -> None:
+    assert MADE_KINDS == PSEUDONYM_KINDS
 
 
 @pytest.mark.parametrize(("kind", "texts"), SAME, ids=lambda each: str(each)[:24])
