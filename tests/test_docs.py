@@ -160,6 +160,7 @@ GLOSSARY_WORDS = (
     "paused", "done", "failed", "aborted", "pass", "fail", "void", "rules", "door", "gateway",
     "interceptor", "destination", "mode", "seal", "canary", "ledger", "definition", "journal",
     "callback", "touched", "drill", "hypothesis", "baseline", "blame", "attempt", "link",
+    "leak gate", "finding",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from replay.identifiers import names
 from replay.identifiers.kinds import Span
 from replay.identifiers.look import Look
+from replay.identifiers.placeholders import is_placeholder
 from replay.identifiers.sandbox import is_documentation_ip, is_reserved_email
 from switchboard.credentials import REPLACED
 
@@ -72,10 +73,14 @@ def _in_user_info(text: str, start: int) -> bool:
 
 
 def find_user_info(look: Look) -> Iterator[Span]:
-    """A user and a password in a URL."""
+    """A user and a password in a URL, or what stands for them in one that was taken apart."""
+    if look.told(names.USER_INFO):
+        user, colon, password = look.text.partition(":")
+        if colon and user != REPLACED and not is_placeholder(password):
+            yield Span("basic", 0, len(look.text))
     if "://" in look.text and "@" in look.text:
         for found in _USER_INFO.finditer(look.text):
-            if REPLACED not in (found[1], found[2]):
+            if found[1] != REPLACED and not is_placeholder(found[2]):
                 yield Span("basic", found.start(1), found.end(2))
 
 

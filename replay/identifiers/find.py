@@ -28,9 +28,6 @@ from replay.identifiers.tokens import (
     find_private_keys,
 )
 
-LONGEST: Final = 4 * 1024 * 1024
-"""Texts are looked at that far: a line of a log ends there, or nearly."""
-
 _FINDERS: Final[tuple[Callable[[Look], Iterator[Span]], ...]] = (
     find_people_numbers,
     find_cards,

@@ -88,7 +88,9 @@ def _unbound(source: str) -> str:
     return "".join(kept)
 
 
-_ALWAYS: Final = _loose(names.PASSWORD, names.SECRET, names.SESSION, names.PERSON_NAME)
+_ALWAYS: Final = _loose(
+    names.PASSWORD, names.SECRET, names.SESSION, names.PERSON_NAME, names.USER_INFO
+)
 _BIRTH: Final = _loose(names.BIRTH)
 _NAMED: Final = re.compile(
     "|".join([_unbound(each.pattern) for each in (names.MAYBE_NAME, names.MAYBE_SAID)])

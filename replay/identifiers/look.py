@@ -49,6 +49,7 @@ class Look:
     def __init__(self, name: str, text: str) -> None:
         self.text = fold(text)
         self.name = normal_name(name)
+        self._mentioned: dict[re.Pattern[str], bool] = {}
 
     @cached_property
     def low(self) -> str:
@@ -56,7 +57,11 @@ class Look:
 
     def mentions(self, pattern: re.Pattern[str], words: re.Pattern[str]) -> bool:
         """The name says so, or one of the words stands anywhere: else no closer look is needed."""
-        return pattern.search(self.name) is not None or words.search(self.low) is not None
+        known = self._mentioned.get(words)
+        if known is None:
+            known = pattern.search(self.name) is not None or words.search(self.low) is not None
+            self._mentioned[words] = known
+        return known
 
     def told(self, pattern: re.Pattern[str]) -> bool:
         """The name of the text says so."""

@@ -70,7 +70,7 @@ ABA: Final = _pattern(
 )  # fmt: skip
 ACCOUNT: Final = _pattern(
     r"-(?:account|acct|acc|konto)-?(?:num|no|nr|nbr|number|nummer)s?-", r"bank-?acc", r"-dda-",
-    r"-(?:checking|savings?|deposit)-?(?:account|acct)", r"-account-", r"-acct-",
+    r"-(?:checking|savings?|deposit)-?(?:account|acct)", r"-account-$", r"-acct-$",
 )  # fmt: skip
 PHONE: Final = _pattern(
     r"phone(?!-?(?:id|type|model|os)-)", r"-tel-", r"-tele?(?:f|ph)", r"-tel(?:no|nr|num)",
@@ -93,6 +93,7 @@ VERSION: Final = _pattern(
 )  # fmt: skip
 DRAWING: Final = _pattern(r"^-(?:d|points|path|viewbox|view-box|transform)-$")
 """Numbers of a picture, which nobody calls."""
+USER_INFO: Final = _pattern(r"^-userinfo-$")
 USER_AGENT: Final = _pattern(r"-user-?agent-", r"-ua-", r"-sec-ch-ua-")
 NO_CARD: Final = _pattern(
     r"-(?:imei|imsi|meid|ean|gtin|upc|isbn|issn|barcode|sku|ts|epoch|nonce|seed|cursor|offset|etag)-",
@@ -113,7 +114,7 @@ SECRET: Final = _pattern(
     r"(?:api|access|secret|private|encryption|encrypt|signing|master|shared|auth|account|license)"
     r"-?keys?-",
     r"-(?:x-)?auth(?:orization|entication)?-", r"-otp-", r"-sess(?:ion)?-?(?:key|token|secret)-",
-    r"(?<!next-)(?<!page-)(?<!continuation-)(?<!cursor-)(?<!sync-)(?<!layer-)-tokens?-$",
+    r"(?<!-next)(?<!-page)(?<!-continuation)(?<!-cursor)(?<!-sync)(?<!-layer)-tokens?-$",
     r"(?:access|refresh|auth|id|session|bearer|csrf|xsrf|security|reset|verification|device|push|"
     r"push|fcm)tokens?-",
 )  # fmt: skip

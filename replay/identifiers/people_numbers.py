@@ -18,7 +18,7 @@ from replay.identifiers.sandbox import is_sandbox_ein, is_sandbox_itin, is_sandb
 _SSN: Final = (3, 2, 4)
 _ITIN_GROUPS: Final = frozenset({*range(50, 66), *range(70, 89), *range(90, 93), *range(94, 100)})
 _EIN: Final = (2, 7)
-_DASHES: Final = frozenset("-\u200b\u00b7\u2022")
+_DASHES: Final = frozenset({*"-\u00b7\u2022", "\u200b", "\u200b\u200b"})
 
 
 def find_people_numbers(look: Look) -> Iterator[Span]:
@@ -51,7 +51,7 @@ def _is_person(look: Look, window: Window) -> bool:
 
 
 def _is_dashed(window: Window) -> bool:
-    return all(gap.strip(" ") and gap.strip(" ") in _DASHES for gap in window.gaps)
+    return all((gap.strip(" \u200b") or gap.strip(" ")) in _DASHES for gap in window.gaps)
 
 
 def _is_spaced(window: Window) -> bool:

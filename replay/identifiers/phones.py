@@ -61,12 +61,13 @@ def _is_north_american(look: Look, window: Window) -> bool:
     if window.sizes not in _WRITTEN or window.is_bare:
         return False
     gaps = "".join(window.gaps)
-    if window.sizes in ((3, 3, 4), (1, 3, 3, 4)) and ("-" in gaps or ")" in gaps):
-        return "/" not in gaps and "_" not in gaps
     if ")" in gaps:
-        return True
+        return "/" not in gaps and "_" not in gaps
+    if len(window.sizes) < 3 or window.gaps[-1] != window.gaps[-2]:
+        return False
     # Blanks and dots between numbers are common: then it must be by itself.
-    return len(window.sizes) >= 3 and not (window.before or window.after) and "_" not in gaps
+    mark = window.gaps[-1].strip(" \u200b")
+    return mark == "-" or (mark in ("", ".") and not (window.before or window.after))
 
 
 def _is_local(look: Look, window: Window) -> bool:

@@ -25,7 +25,7 @@ _LONGEST: Final = 65_536
 _ROUNDS: Final = 6
 _ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _PERCENT: Final = re.compile(rb"%[0-9A-Fa-f]{2}")
-_ESCAPED_CHAR: Final = re.compile(rb"\\[ux]", re.IGNORECASE)
+_ESCAPED_CHAR: Final = re.compile(r"\\[ux]", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"\\(?:([\"\\/])|[bfnrt])")
 _FILLER: Final = b"g0"
 _BASE64_START: Final = re.compile(
@@ -137,11 +137,11 @@ def _are_harmless(text: bytes, spots: Spots) -> bool:
 
 def _is_any_suspect(data: bytes) -> bool:
     """The text as it stands, and after each round of decoding."""
-    if _ESCAPED_CHAR.search(data) is not None:
-        return True
     try:
         text = data.decode()
         for _ in range(_ROUNDS):
+            if _ESCAPED_CHAR.search(text) is not None:
+                return True
             folded = fold(text)
             if is_suspect(folded) or are_numbered(folded):
                 return True

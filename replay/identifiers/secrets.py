@@ -45,8 +45,13 @@ def find_secrets(look: Look) -> Iterator[Span]:
         return
     if "=" in text or ":" in text or " is " in text:
         for found in _SAID.finditer(text):
-            if is_secret(normal_name(found[1]), found[2]):
+            # What calls or indexes something is a piece of a program.
+            if "(" not in found[2] and "[" not in found[2] and _says_secret(found):
                 yield Span("secret", found.start(2), found.end(2))
+
+
+def _says_secret(found: re.Match[str]) -> bool:
+    return is_secret(normal_name(found[1]), found[2])
 
 
 def is_secret(name: str, value: str) -> bool:
