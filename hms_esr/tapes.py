@@ -82,6 +82,7 @@ def build_at(folder: Path, recipe: Recipe) -> TapeInfo:
                 findings=findings,
                 allowed=how.treatment.allowed,
                 workers=how.workers,
+                in_order=how.treatment.in_order,
                 anonymiser=ANONYMISER if anonymise is None else anonymise.describe(),
             )
     except LeakError:

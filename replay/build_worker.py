@@ -59,7 +59,8 @@ def read(job: Job) -> Done:
         files.close_files()
     progress.tell()
     rows = reader.rows
-    return Done(reader.result(), reader.sources, findings, rows.has_lead, rows.places.is_full)
+    stands_alone = not (rows.places.is_full or rows.has_answers)
+    return Done(reader.result(), reader.sources, findings, rows.has_lead, stands_alone)
 
 
 class _Progress:

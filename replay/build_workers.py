@@ -68,15 +68,15 @@ class Job:
 class Done:
     """What a process has made of its part.
 
-    leans: it has times that count from what came before it.   is_full: it has more hosts or routes
-    than a part may.
+    leans: it has times that count from what came before it.   stands_alone: False where it has
+    more hosts or routes than a part may, or answers of which another part may repeat values.
     """
 
     reading: Reading
     sources: list[Sourced]
     findings: Findings | None
     leans: bool
-    is_full: bool
+    stands_alone: bool
 
 
 class _Worker:
@@ -202,7 +202,7 @@ def _wait(workers: Sequence[_Worker], on_bytes: OnBytes | None) -> list[Done] | 
                     for worker in workers[key.data + 1 :]:
                         worker.process.kill()
                     continue
-                if done[key.data].is_full or (done[key.data].leans and key.data > 0):
+                if not done[key.data].stands_alone or (done[key.data].leans and key.data > 0):
                     return None
     if failed:
         raise failed[min(failed)]

@@ -58,7 +58,7 @@ def build_tape(
     allowed: Collection[str] = (),
     anonymiser: str = ANONYMISER,
     workers: int = 1,
-    in_order: bool = True,
+    in_order: bool = False,
 ) -> TapeInfo:
     """Compile files and folders into a tape at `folder`, replacing a tape that stands there.
 
@@ -70,8 +70,8 @@ def build_tape(
     the tape from being kept.   allowed: the kinds that are, for the record.
     anonymiser: says in the tape what was done about personal data.
     workers: how many processes share the reading; the tape is the same, byte for byte.
-    in_order: the chain has to see the trace from front to end, as links do, so one process reads
-    it. Where that is not so, `chain` must be picklable: each process builds its own.
+    in_order: the chain has to see the trace from front to end, so one process reads it. Where that
+    is not so and there are several, `chain` must be picklable: each process builds its own.
     Raises EmptyTraceError when there is nothing to replay, any other TraceError when it cannot be
     read, LeakError when something was found that must not be kept, OSError when the tape cannot be
     written. A build that ends so, or is interrupted, leaves nothing behind that opens as a tape.
@@ -84,7 +84,7 @@ def build_tape(
     progress = _progress_of(files, on_progress)
     with TapeWriter(folder) as writer:
         reading = None
-        if chain is None or not in_order:
+        if not in_order:
             reading = _read_shared(pieces, writer, format, chain, findings, progress, workers)
         if reading is None:
             reader = Reader(

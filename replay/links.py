@@ -34,6 +34,9 @@ class LinkedRows(Protocol):
     def rows(self) -> int:
         """How many entries it has taken."""
 
+    has_answers: bool
+    """Set once an answer was met: what follows, anywhere in the trace, may repeat values of it."""
+
     def add_link(self, from_row: int, to_row: int, answer: str, request: str) -> None:
         """What stands at `answer` in the answer of one row is at `request` in a later one."""
 
@@ -59,7 +62,8 @@ class Links(Through):
         self.end.add(line, entry)
         event = entry.event
         is_answered = bool(event.response_headers or event.response_body)
-        self._has_answers = self._has_answers or is_answered
+        if is_answered:
+            self._has_answers = self._rows.has_answers = True
         if self._has_answers and self._rows.rows > before:
             self._look(before, event, entry.json_body, entry.client, entry.inferred)
 

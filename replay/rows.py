@@ -37,6 +37,8 @@ class Rows:
         self.links = LinkSpill()
         self.blob_size = 0
         self._bodies = self._body_bytes = self._largest_body = 0
+        self.has_answers = False
+        """Recorded answers were met: a later part of the trace may repeat values of them."""
         self.lead_rows = 0
         """The first rows that had only delays, before there was a stamp."""
         self._writer = writer

@@ -3,7 +3,7 @@
 Files go to one part or another as they are, and where a large one lies across a border it is cut at
 the end of a line. Only formats whose every line stands alone are cut, and only where the file lies
 there as it is read: no archive, no other encoding. Neither are files of events with delays, whose
-times need every event before them.
+times need every event before them, or with answers, whose values may come back in a later one.
 Read next: `reading.py` (a piece), `build_workers.py` (who reads the parts).
 """
 
@@ -84,8 +84,8 @@ def _format_to_cut(file: TraceFile, forced: Format | None) -> str | None:
         return None
     if found.name not in LINE_FORMATS or not _lies_as_read(file.path, data):
         return None
-    # Only a look at the start: should a delay come later after all, the parts are given up.
-    return None if b'"delay"' in data else found.name
+    # Only a look at the start: should one come later after all, the parts are given up.
+    return None if b'"delay"' in data or b'"response_' in data else found.name
 
 
 def _lies_as_read(path: Path, head: bytes) -> bool:

@@ -48,6 +48,11 @@ class Treatment:
     allowed: frozenset[str] = frozenset()
     """Kinds of findings that the gate lets through, on the record."""
 
+    @property
+    def in_order(self) -> bool:
+        """It has to see the trace from front to end."""
+        return self.filters is not None and self.filters.counts_from_first
+
     def build(self, end: End, tally: Tally, findings: Findings) -> Sink:
         """The first sink of the chain; what is not asked for is not in it."""
         sink: Sink = end

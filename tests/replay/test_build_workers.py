@@ -13,6 +13,7 @@ from replay import build_workers, segments
 from replay.compile import build_tape
 from replay.findings import Findings
 from replay.tape import Tape, TapeInfo
+from replay.treatment import Treatment
 from switchboard.errors import TraceError
 
 T0 = 1_584_273_600_000_000_000
@@ -131,6 +132,25 @@ def test_what_needs_all_that_came_before_is_read_by_one(
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 
+def test_answers_that_a_later_part_may_repeat_are_read_by_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    plain = [event(number, user="ann") for number in range(400)]
+    login = event(400, user="ann", response_body={"id": "a81f4c2e9d07"})
+    later = [
+        event(500 + number, user="ann", url=f"/x/a81f4c2e9d07/{number}") for number in range(200)
+    ]
+    (tmp_path / "in" / "a.ndjson").write_text("\n".join([*plain, login]) + "\n")
+    (tmp_path / "in" / "b.ndjson").write_text("\n".join(later) + "\n")
+    started = spy_on(monkeypatch)
+    links = Treatment(links=True, gate=False).build
+    infos = [build(tmp_path / "in", tmp_path / str(n), n, chain=links) for n in (1, 2)]
+    assert len(started) == 2
+    assert [info.links for info in infos] == [200, 200]
+    assert files_of(tmp_path / "1") == files_of(tmp_path / "2")
+
+
 CHAINS = """
 import os, signal
 from replay.readers.through import Through
@@ -209,7 +229,7 @@ def test_a_chain_that_needs_order_is_one_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chains: Any
 ) -> None:
     started = spy_on(monkeypatch)
-    build(write_trace(tmp_path / "in"), tmp_path / "tape", 2, chain=chains.as_it_is)
+    build(write_trace(tmp_path / "in"), tmp_path / "tape", 2, chain=chains.as_it_is, in_order=True)
     assert started == []
 
 
