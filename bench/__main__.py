@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import machine
+from bench.anonymise import bench_anonymise
 from bench.children import BenchError
 from bench.cli import bench_cli
 from bench.closed import bench_closed
@@ -33,6 +34,7 @@ BENCHES: dict[str, Callable[[Options, Path], Report]] = {
     "middleware": bench_middleware,
     "stubs": bench_stubs,
     "leaks": bench_leaks,
+    "anonymise": bench_anonymise,
     "delays": bench_stub_delays,
 }
 RUNS = 5

@@ -102,6 +102,7 @@ class Anonymiser(Through):
     ) -> None:
         built_in, fast = self._built_in, self._fast
         built_in.user, built_in.session = user, session
+        new_lines, kind, coding = fast.lines(lines)
         self.end.add_request(
             line,
             ts_ns,
@@ -111,8 +112,8 @@ class Anonymiser(Through):
             fast.name(user, "user") if user is not None else None,
             fast.name(session, "session") if session is not None else None,
             service,
-            fast.lines(lines),
-            fast.body(body, lines) if body else body,
+            new_lines,
+            fast.body(body, kind, coding) if body else body,
             status,
             wait_ms,
             self._alias("client", client) if client is not None else None,

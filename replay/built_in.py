@@ -39,6 +39,7 @@ _SEARCHED_HEADERS: Final = frozenset(
 _URL_HEADERS: Final = frozenset(
     ("content-location", "location", "origin", "referer", "referrer", "link", "refresh")
 )
+_INSIDE: Final = frozenset("-_.~")
 _SHORTEST_NAME: Final = 4
 _TOKEN: Final = 16
 SHORTEST_OPENED: Final = 11
@@ -98,11 +99,11 @@ class BuiltIn:
         return self.pseudonyms.quick.judge(name, text) == HARMLESS
 
     def is_named_in(self, text: str) -> bool:
-        """The event's user or session is somewhere in the text, and tells who it is."""
-        for name in (self.user, self.session):
-            if name is not None and self._is_of_whom(name) and _is_in(name, text):
-                return True
-        return False
+        """The event's user or session may be a part of the text, and tells who it is."""
+        user, session = self.user, self.session
+        if user is not None and _is_in(user, text) and self._is_of_whom(user):
+            return True
+        return session is not None and _is_in(session, text) and self._is_of_whom(session)
 
     def value(self, name: str, text: str) -> str:
         """A value of a query, a form, JSON, or the like."""
@@ -178,10 +179,15 @@ class BuiltIn:
 
 
 def _is_in(name: str, text: str) -> bool:
-    if name in text:
-        return True
+    """It stands there by itself, and not merely inside of something longer."""
     if "%" in text:
         return name in unquote_plus(text)
+    at = text.find(name)
+    while at >= 0:
+        before, after = text[at - 1 : at], text[at + len(name) : at + len(name) + 1]
+        if not (before.isalnum() or after.isalnum() or before in _INSIDE or after in _INSIDE):
+            return True
+        at = text.find(name, at + 1)
     return " " in name and name in text.replace("+", " ")
 
 

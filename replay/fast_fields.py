@@ -36,7 +36,8 @@ from replay.pseudonyms.quick import ZEROS
 _HELD: Final = 4_096
 _HELD_LENGTH: Final = 2_048
 _LINES_LENGTH: Final = 4_096
-_NAMES_HELD: Final = 16_384
+_NAMES_HELD: Final = 32_768
+_TEXTS_HELD: Final = 65_536
 _NAME_LENGTH: Final = 256
 _JSON_TYPE: Final = re.compile(
     r"(?:application|text)/(?!x-ndjson|json-seq|jsonl)[\w.+-]*json(?: ?; ?charset=\"?utf-8\"?)?",
@@ -83,7 +84,7 @@ class FastFields:
         if self._has_inside:  # where the event's user may be, too
             return made
         if len(text) <= _NAME_LENGTH and len(path) <= _NAME_LENGTH:
-            if len(self._texts) >= _NAMES_HELD:
+            if len(self._texts) >= _TEXTS_HELD:
                 self._texts.clear()
             self._texts[key] = made
         return made
@@ -126,12 +127,8 @@ class FastFields:
             self._names[key] = made
         return made
 
-    def lines(self, lines: str) -> str:
-        """Header lines as a tape takes them."""
-        return self._known_lines(lines)[0] if lines else lines
-
-    def body(self, body: bytes, lines: str) -> bytes:
-        _, kind, coding = self._known_lines(lines)
+    def body(self, body: bytes, kind: str, coding: str) -> bytes:
+        """kind, coding: as `lines` says."""
         if coding or _JSON_TYPE.fullmatch(kind) is None:
             return map_body(body, kind, self._visit, encoding=coding)
         layout = body.translate(ZEROS)
@@ -153,7 +150,8 @@ class FastFields:
         found = find_spots(text, _map_json, self._is_settled)
         return (found is not None and learn_json(text, _map_json, found)) or _NO_PLAN
 
-    def _known_lines(self, lines: str) -> Lines:
+    def lines(self, lines: str) -> Lines:
+        """Header lines as a tape takes them, and what they say of the body."""
         if self._built_in.is_named_in(lines):
             return (map_lines(lines, self._visit), *_kind_of(lines))
         known = self._lines.get(lines)
