@@ -137,10 +137,10 @@ def test_answers_that_a_later_part_may_repeat_are_read_by_one(
 ) -> None:
     (tmp_path / "in").mkdir()
     plain = [event(number, user="ann") for number in range(400)]
-    login = event(400, user="ann", response_body={"id": "a81f4c2e9d07"})
-    later = [
-        event(500 + number, user="ann", url=f"/x/a81f4c2e9d07/{number}") for number in range(200)
-    ]
+    hers = {"user": "ann", "session": "one", "ts": T0 + 1_000_000 * MS}
+    login = event(400, **hers, response_body={"id": "a81f4c2e9d07"})
+    again = {**hers, "ts": T0 + 2_000_000 * MS}
+    later = [event(n, **again, url=f"/x/a81f4c2e9d07/{n}") for n in range(500, 700)]
     (tmp_path / "in" / "a.ndjson").write_text("\n".join([*plain, login]) + "\n")
     (tmp_path / "in" / "b.ndjson").write_text("\n".join(later) + "\n")
     started = spy_on(monkeypatch)
