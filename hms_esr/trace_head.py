@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from hms_esr.commands import here
 from hms_esr.exits import PASS
 from hms_esr.options import Reading
-from hms_esr.trace_out import STDOUT, check_out, open_out
+from hms_esr.trace_out import STDOUT, choose_out, open_out
 from hms_esr.trace_reading import choose_reading, find_sources
 from hms_esr.trace_write import write_trace
 from replay.exports.ops import OpsWriter
@@ -18,7 +18,7 @@ from replay.exports.ops import OpsWriter
 def head_command(sources: Sequence[str], reading: Reading, count: int) -> int:
     """Print the first `count` events. Raises EsrError."""
     env, cwd = os.environ, here()
-    check_out(STDOUT)
+    choose_out(STDOUT)
     how = choose_reading(reading, env, cwd, gate=False)
     with ExitStack() as stack:
         writer = OpsWriter(stack.enter_context(open_out(STDOUT)))

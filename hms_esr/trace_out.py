@@ -1,29 +1,38 @@
-"""Where a trace is written: a file that appears whole or not at all, or standard output.
+"""Where a trace is written: a file that appears whole or not at all, or a stream.
 
 What is written is looked at by the leak gate, so nothing may be seen of it before the gate has
-said yes: even what goes to standard output waits in a file until then.
+said yes: what goes to a stream waits in a file without a name until then.
+Read next: `new_file.py`.
 """
 
 from __future__ import annotations
 
 import gzip
 import os
-import secrets
 import shutil
+import stat
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol, cast
 
 import zstandard
 
 from hms_esr.exits import UsageError
+from hms_esr.new_file import NewFile
+from hms_esr.plain import require_plain
+from hms_esr.scratch import no_room
 from hms_esr.voice import turn_away
 
 STDOUT: Final = "-"
+SAYS_STDOUT: Final = frozenset({STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+"""Standard output may be a file that others append to: it is written to and never replaced."""
 _BLOCK: Final = 1 << 20
+
+Telling = Callable[[], AbstractContextManager[None]]
+"""Turns an OSError inside into the sentence for the user."""
 
 
 class ByteSink(Protocol):
@@ -32,49 +41,107 @@ class ByteSink(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
 
+def choose_out(name: str) -> str:
+    """What `--out` means: a file, a device or a pipe, or `-`.
+
+    Raises UsageError when nothing can be written there: before a long log is read.
+    """
+    if name in SAYS_STDOUT:
+        if sys.stdout is None:
+            raise UsageError("--out - needs standard output, which is closed: name a file instead")
+        return STDOUT
+    if not name or "\0" in name:
+        raise UsageError("--out is no path: name a file, or - for standard output")
+    path = require_plain(Path(name), "--out")
+    if path.is_dir():
+        raise UsageError(f"--out {path} is a folder: name a file, or - for standard output")
+    folder = _place_of(path).parent
+    if not folder.is_dir():
+        raise UsageError(f"--out {path}: there is no folder {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"--out {path} cannot be written: choose a file that can")
+    return name
+
+
+def is_stream(name: str) -> bool:
+    """True for what is written to as it is, such as a device or a pipe: it has no file beside it.
+
+    name: what `choose_out` gave.
+    """
+    if name == STDOUT:
+        return True
+    try:
+        mode = Path(name).stat().st_mode
+    except OSError:  # nothing stands there yet: it will be a file
+        return False
+    return not stat.S_ISREG(mode)
+
+
 @contextmanager
 def open_out(name: str) -> Iterator[ByteSink]:
     """What to write to; it takes its place when the block ends well, and is gone when it does not.
 
-    name: a file, compressed when it ends in .gz or .zst; or `-`.
-    Raises UsageError when it cannot be written.
+    name: what `choose_out` gave; a file is compressed when it ends in .gz or .zst.
+    Raises UsageError when it cannot be written, ScratchError when there is no room to wait in.
     """
-    if name == STDOUT:
-        with _spooled() as spool:
-            yield spool
-            _pour(spool)
-        return
-    path = Path(name)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with _refusing(name), part.open("xb") as file:
-            with _packed(file, path.suffix) as packed:
-                yield packed
-            file.flush()
-            os.fsync(file.fileno())
-        with _refusing(name):
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def check_out(name: str) -> None:
-    """Raises UsageError when nothing can be written there: before a long log is read."""
-    if name == STDOUT:
-        if sys.stdout is None:
-            raise UsageError("--out - needs standard output, which is closed: name a file instead")
-        return
-    path = Path(name)
-    if path.is_dir():
-        raise UsageError(f"--out {path} is a folder: name a file, or - for standard output")
-    if not path.parent.is_dir():
-        raise UsageError(f"--out {path}: there is no folder {path.parent}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"--out {path} cannot be written: choose a file that can")
+    with _streamed(name) if is_stream(name) else _replaced(name) as sink:
+        yield sink
 
 
 @contextmanager
-def _refusing(name: str) -> Iterator[None]:
+def _replaced(name: str) -> Iterator[ByteSink]:
+    place = _place_of(Path(name))
+    with _told(name):
+        new = NewFile(place)
+    with new:
+        with _packed(_Careful(new.file, lambda: _told(name)), place.suffix) as packed:
+            yield packed
+        with _told(name):
+            new.appear()
+
+
+@contextmanager
+def _streamed(name: str) -> Iterator[ByteSink]:
+    # It has no name, so that a process that is killed leaves nothing.
+    folder = Path(tempfile.gettempdir())
+    with ExitStack() as stack:
+        with no_room("what goes out", folder):
+            spool = stack.enter_context(tempfile.TemporaryFile(prefix="esr-out-"))
+        yield _Careful(spool, lambda: no_room("what goes out", folder))
+        with no_room("what goes out", folder):
+            spool.seek(0)
+        if name == STDOUT:
+            _print(spool)
+        else:
+            _pour(spool, name)
+
+
+class _Careful:
+    """A file whose failures are told as the user's sentence, whoever packs into it."""
+
+    def __init__(self, file: BinaryIO, telling: Telling) -> None:
+        self._file = file
+        self._telling = telling
+
+    def write(self, data: bytes, /) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            with self._telling():
+                raise error
+
+    def flush(self) -> None:
+        with self._telling():
+            self._file.flush()
+
+
+def _place_of(path: Path) -> Path:
+    """A link stays, and what it leads to is replaced."""
+    return path.resolve() if path.is_symlink() else path
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -82,26 +149,21 @@ def _refusing(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _packed(file: BinaryIO, suffix: str) -> Iterator[ByteSink]:
+def _packed(file: _Careful, suffix: str) -> Iterator[ByteSink]:
     """The file itself, or what packs into it; no clock and no name goes into the bytes."""
     if suffix == ".gz":
-        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+        with gzip.GzipFile(filename="", mode="wb", fileobj=cast(BinaryIO, file), mtime=0) as packed:
             yield packed
     elif suffix == ".zst":
-        with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as stream:
+        with zstandard.ZstdCompressor().stream_writer(
+            cast(BinaryIO, file), closefd=False
+        ) as stream:
             yield stream
     else:
         yield file
 
 
-@contextmanager
-def _spooled() -> Iterator[BinaryIO]:
-    with tempfile.TemporaryFile(prefix="esr-out-") as spool:
-        yield spool
-
-
-def _pour(spool: BinaryIO) -> None:
-    spool.seek(0)
+def _print(spool: BinaryIO) -> None:
     try:
         shutil.copyfileobj(spool, sys.stdout.buffer, _BLOCK)
         sys.stdout.buffer.flush()
@@ -110,5 +172,10 @@ def _pour(spool: BinaryIO) -> None:
     except OSError as error:
         with suppress(OSError):
             turn_away(sys.stdout)
-        reason = error.strerror or error
-        raise UsageError(f"--out - cannot be written: {reason}") from error
+        with _told(STDOUT):
+            raise error
+
+
+def _pour(spool: BinaryIO, name: str) -> None:
+    with _told(name), suppress(BrokenPipeError), Path(name).open("wb") as stream:
+        shutil.copyfileobj(spool, stream, _BLOCK)

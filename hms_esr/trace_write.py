@@ -22,7 +22,7 @@ from hms_esr.options import Cut, Reading
 from hms_esr.plain import to_shown
 from hms_esr.progress import show_progress
 from hms_esr.scratch import make_scratch, no_room
-from hms_esr.trace_out import STDOUT, ByteSink, check_out, open_out
+from hms_esr.trace_out import STDOUT, ByteSink, choose_out, is_stream, open_out
 from hms_esr.trace_reading import HowToRead, Sources, choose_reading, find_sources
 from hms_esr.trace_words import describe_account
 from replay.account import Account, Tally, account_to_json
@@ -94,7 +94,7 @@ def write_events(
     drop_twins: bool = False,
 ) -> int:
     """Write, and say what became of every entry: not where the events themselves are printed."""
-    check_out(out)
+    out = choose_out(out)
     if out == STDOUT and json_file == STDOUT:
         raise UsageError("--out - and --json - cannot both have standard output: name a file")
     said = Output(json_file, is_quiet=out == STDOUT)
@@ -114,7 +114,7 @@ def write_events(
 def open_writer(to: str, out: str, stack: ExitStack) -> EventWriter:
     """What writes that format; the file appears when the stack closes, unless something failed."""
     times = None
-    if to == VEGETA and out != STDOUT:
+    if to == VEGETA and not is_stream(out):
         times = stack.enter_context(open_out(f"{out}{TIMES}"))
     sink = stack.enter_context(open_out(out))
     return VegetaWriter(sink, times) if to == VEGETA else WRITERS[to](sink)
