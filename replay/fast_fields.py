@@ -36,7 +36,8 @@ from replay.pseudonyms.quick import ZEROS
 _HELD: Final = 4_096
 _HELD_LENGTH: Final = 2_048
 _LINES_LENGTH: Final = 4_096
-_NAMES_HELD: Final = 32_768
+_NAMES_HELD: Final = 131_072
+"""Users and sessions: a log takes turns among many."""
 _TEXTS_HELD: Final = 65_536
 _NAME_LENGTH: Final = 256
 _JSON_TYPE: Final = re.compile(

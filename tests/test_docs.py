@@ -161,6 +161,7 @@ GLOSSARY_WORDS = (
     "interceptor", "destination", "mode", "seal", "canary", "ledger", "definition", "journal",
     "callback", "touched", "drill", "hypothesis", "baseline", "blame", "attempt", "link",
     "leak gate", "finding",
+    "pseudonym", "policy",
 )  # fmt: skip
 
 

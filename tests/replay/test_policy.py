@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay.fields.leaf import Leaf
-from replay.policy import BUILT_IN, PLACES, Policy, Rule, Rules
+from replay.policy import ACTIONS, BUILT_IN, GENERAL_KINDS, PLACES, Policy, Rule, Rules
 from replay.policy_reader import parse_policy
+from replay.pseudonyms.kinds import PSEUDONYM_KINDS
+from scenarios.yaml_lines import load_yaml
 from switchboard.errors import ScenarioError
 
 FITS = [
@@ -167,3 +170,15 @@ def test_anything_is_a_policy_or_one_error(value: object) -> None:
         assert error.faults  # noqa: PT017
     else:
         Rules(policy).find(Leaf("body.$.x", "x", "1"))
+
+
+def test_the_policy_of_the_manual_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs/anonymise.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+    policy = parse(load_yaml(example, "docs/anonymise.md")[0])
+    assert policy.name == "claims"
+    assert {rule.action for rule in policy.rules} == set(ACTIONS)
+    for word in (*ACTIONS, *GENERAL_KINDS, *PLACES):
+        assert f"`{word}" in page
+    for kind in PSEUDONYM_KINDS:
+        assert f"`{kind}`" in page
