@@ -7,6 +7,7 @@ Read next: `addresses.py`.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
@@ -30,9 +31,17 @@ _LEAST_ABROAD: Final = 8
 def find_phones(look: Look) -> Iterator[Span]:
     if look.told(names.DRAWING):
         return
-    for window in look.windows(_LEAST, _MOST, 7):
-        if _is_phone(look, window):
+    windows = list(look.windows(_LEAST, _MOST, 7))
+    sandbox = [each for each in windows if is_sandbox_phone(each.digits)]
+    for window in windows:
+        if _is_phone(look, window) and not _is_within(window, sandbox):
             yield Span("phone", _start(look.text, window.start), window.end)
+
+
+def _is_within(window: Window, others: list[Window]) -> bool:
+    """A piece of a number of nobody is nobody's. The others come in the order of the text."""
+    at = bisect_right(others, window.start, key=lambda each: each.start)
+    return any(each.end >= window.end for each in others[max(0, at - 7) : at])
 
 
 def _is_phone(look: Look, window: Window) -> bool:
@@ -40,10 +49,10 @@ def _is_phone(look: Look, window: Window) -> bool:
     has_plus = _has_plus(look.text, window.start)
     if not (has_plus or window.sizes in _WRITTEN or look.mentions(names.PHONE, _WORDS)):
         return False
-    if is_sandbox_phone(digits) or len(set(digits)) == 1 or not look.is_free(window, names.PHONE):
+    if len(set(digits)) == 1 or not look.is_free(window, names.PHONE):
         return False
     if has_plus:
-        return _is_international(digits) and not window.after.strip(" .-/\u200b()")
+        return _is_international(digits)
     if _NANP.fullmatch(digits):
         return _is_north_american(look, window)
     return _is_local(look, window)

@@ -19,6 +19,7 @@ from replay.identifiers.sandbox import (
     is_sandbox_jwt,
     is_sandbox_private_key,
     is_sandbox_token,
+    is_sandbox_uuid,
 )
 
 _JWT: Final = re.compile(
@@ -90,7 +91,9 @@ def find_bearers(look: Look) -> Iterator[Span]:
 
 def _is_opaque(token: str, *, told: bool) -> bool:
     """A token and no word: with a digit, or capitals inside it, or longer than words are."""
-    if is_placeholder(token) or is_sandbox_token(token) or is_sandbox_jwt(token):
+    if is_placeholder(token) or is_sandbox_token(token) or is_sandbox_uuid(token):
+        return False
+    if is_sandbox_jwt(token):
         return False
     if told:
         return True

@@ -205,3 +205,9 @@ def test_hostile_texts_are_read_to_their_end(piece: str) -> None:
     """A pattern that walks back and forth would never get there."""
     text = f"{piece * (16_000 // len(piece))} \n write to john.smith@gmail.com"
     assert find_identifiers("note", text)[-1][0] == "email"
+
+
+def test_a_piece_of_a_number_of_nobody_is_nobodys() -> None:
+    assert found("phone", "+44 77 0090 0232") == []
+    assert found("note", "+44 77 0090 0232 or +44 20 7946 0958") == [("phone", "+44 20 7946 0958")]
+    assert found("note", "+12127365000 555") == [("phone", "+12127365000")]
