@@ -1,6 +1,7 @@
 """Opening a file of a trace: its lines, or the items of its one array, and the format they are in.
 
-Read next: `source.py` (the bytes), `json_array.py` (arrays), `sniff.py` (the format).
+Read next: `source.py` (the bytes), `json_array.py` (arrays), `wrapped.py` (lines inside lines),
+`sniff.py` (the format).
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from replay.readers.head import Head
 from replay.readers.json_array import array_lines
 from replay.readers.sniff import Unreadable, sniff
 from replay.readers.source import Source
+from replay.readers.wrapped import unwrapped_lines
 from switchboard.errors import TraceError
 
 
 def open_source(file: TraceFile, on_bytes: Callable[[int], None] | None = None) -> Source:
-    """The file to be read; an array of objects gives each as a line. Raises TraceError."""
+    """The file to be read; an array of objects gives each as a line, and so does what lines are
+    wrapped in. Raises TraceError."""
     source = Source(file, on_bytes)
     try:
-        return array_lines(source) or source
+        lines = array_lines(source) or source
+        return unwrapped_lines(lines) or lines
     except BaseException:
         source.close()
         raise
