@@ -202,8 +202,8 @@ def telling_name(path: str, name: str) -> str:
         return name
     steps = [step.partition("[")[0] for step in path.replace("|", ".").split(".")[:-1]]
     steps = [step for step in steps if step and step[0] not in "$*"]
-    parent = steps[-1] if len(steps) > 1 else ""
-    return f"{parent}_{name}" if parent else name
+    together = f"{steps[-1]}_{name}" if len(steps) > 1 else name
+    return together if kinds_of_name(together) else name
 
 
 def _first_step(path: str) -> str:

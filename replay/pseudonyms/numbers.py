@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from replay.identifiers.cards import is_card as is_issued
 from replay.identifiers.sandbox import (
     TEST_BINS,
     aba_check,
@@ -30,6 +31,7 @@ _SSN_SHAPE: Final = re.compile(r"\D*\d{3}\D+\d\d\D+\d{4}\D*")
 _CARD_LENGTHS: Final = range(12, 20)
 _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _IBAN_TRIES: Final = 4_000
+_TRIES: Final = 16
 _NEVER_ISSUED: Final = {0: "00", 1: "01", 2: "99"}
 """Check digits that no bank writes, by what they must leave of a division by 97."""
 _HELD: Final = 32_768
@@ -152,7 +154,15 @@ def _small_number(keyed: Keyed, digits: str) -> str:
 
 def marked_number(keyed: Keyed, digits: str) -> str:
     """A number that proves itself, of the same width."""
-    drawn = draw_digits(keyed, "account", digits, len(digits))
+    for attempt in range(_TRIES):
+        drawn = _draw_marked(keyed, digits, f"{attempt} {digits}" if attempt else digits)
+        if not is_issued(drawn):
+            break
+    return drawn
+
+
+def _draw_marked(keyed: Keyed, digits: str, source: str) -> str:
+    drawn = draw_digits(keyed, "account", source, len(digits))
     is_padded = digits[0] == "0"
     if is_padded != (drawn[0] == "0"):
         drawn = ("0" if is_padded else str(int(drawn[-3:]) % 9 + 1)) + drawn[1:]
@@ -173,9 +183,20 @@ def iban(keyed: Keyed, text: str) -> str | None:
         draws = keyed.stream("iban", f"{attempt} {compact}", len(compact))
         inner = "".join(map(_other_of_iban, compact[4:], draws))
         check = _NEVER_ISSUED.get((1 - iban_remainder(f"{compact[:2]}00{inner}")) % 97)
-        if check is not None:
+        # Its digits alone could be those of a card, and whoever looks for cards would find one.
+        if check is not None and not _holds_card(inner):
             return _put(text, f"{compact[:2]}{check}{inner}")
     return None  # one in 3^120
+
+
+def _holds_card(text: str) -> bool:
+    runs = re.findall(r"[0-9]{12,}", text)
+    return any(
+        is_issued(run[start : start + length])
+        for run in runs
+        for length in _CARD_LENGTHS
+        for start in range(len(run) - length + 1)
+    )
 
 
 def _other_of_iban(char: str, draw: int) -> str:

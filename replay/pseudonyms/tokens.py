@@ -32,6 +32,7 @@ _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,20})(\s+|:\s*)(\S.*)", re.
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 _FAKE: Final = re.compile(r"(?:[A-Za-z]{1,8}-)?(?:fake|sandbox)(?:-[A-Za-z-]{0,32})?")
 """A secret that says it is none."""
+_CODE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _END: Final = "-----END "
 _ESCAPE_OR_CHAR: Final = re.compile(r"\\[nrt]|\S")
@@ -52,7 +53,8 @@ def token(keyed: Keyed, text: str) -> str:
         made = token_check(kept + scramble(keyed, "token", text, attempt)[len(kept) :])
         if not made:
             break
-        if is_sandbox_token(made):
+        # A percent sign that was none must not begin a code now.
+        if is_sandbox_token(made) and _CODE.search(made) is None:
             return made
     return "x" * len(text)
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
 
+from bench.leak_corpus import planted
 from replay.account import Tally
 from replay.anonymiser import Anonymise, Anonymiser
 from replay.findings import Findings
 from replay.readers.entry import Entry
+from replay.readers.formats import find_format
+from replay.readers.source import Source, TraceFile
 from replay.scanner import Scanner
 from switchboard.event import Event, parse_event
 
@@ -93,3 +97,16 @@ def test_what_was_planted_is_gone(name: str, text: str) -> None:
     assert found == []
     assert left.total == 0
     assert scan(*events, with_anonymiser=False).total > 0
+
+
+@pytest.mark.parametrize("form", ["ops", "combined"])
+def test_nothing_of_a_corpus_is_left(form: str, tmp_path: Path) -> None:
+    values = [one for one in planted(11, 2) if one.form == form]
+    path = tmp_path / form
+    path.write_text("".join(f"{one.line}\n" for one in values), encoding="utf-8")
+    tally, findings = Tally(), Findings()
+    stage = Anonymiser(Scanner(tally, findings), Anonymise(b"a key of the tests, 32 bytes big"))
+    with Source(TraceFile(path, form)) as source:
+        find_format(form).read(source, stage)
+    assert tally.used == len(values) > 10
+    assert findings.to_json()["total"] == 0, findings.examples()
