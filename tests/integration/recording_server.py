@@ -36,6 +36,8 @@ class RecordingServer:
     ) -> None:
         self.requests: list[Request] = []
         self.finished: list[tuple[Request, float]] = []
+        self.connections = 0
+        """How many were ever accepted."""
         self.port = 0
         self._delay_s = delay_s
         self._status = status
@@ -79,6 +81,7 @@ class RecordingServer:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
+        self.connections += 1
         try:
             while (request := await _read_request(reader)) is not None:
                 self.requests.append(request)
