@@ -101,7 +101,7 @@ def test_what_was_planted_is_gone(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("form", ["ops", "combined"])
 def test_nothing_of_a_corpus_is_left(form: str, tmp_path: Path) -> None:
-    values = [one for one in planted(11, 2) if one.form == form]
+    values = [one for one in planted(11, 4) if one.form == form]
     path = tmp_path / form
     path.write_text("".join(f"{one.line}\n" for one in values), encoding="utf-8")
     tally, findings = Tally(), Findings()
