@@ -18,7 +18,7 @@ import numpy as np
 
 from hms_esr.counted_faults import choose_requests
 from hms_esr.exits import UsageError
-from hms_esr.leak_words import with_anonymise
+from hms_esr.leak_words import choose_way_out
 from hms_esr.options import Reading, RunOptions
 from hms_esr.run_folder import home_folder
 from hms_esr.tapes import Recipe, is_tape, open_tape
@@ -116,7 +116,8 @@ def _open(
         cwd=cwd,
     )
     sources = make_sources(files, (scenario.log_path,))
-    recipe = Recipe(sources, how, scenario.seed, with_anonymise(options.command))
+    way_out = choose_way_out(options.command, how.treatment)
+    recipe = Recipe(sources, how, scenario.seed, way_out)
     return open_tape(recipe, home_folder(env, cwd), stack)
 
 

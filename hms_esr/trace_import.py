@@ -13,9 +13,9 @@ from rich.text import Text
 
 from hms_esr.commands import Output, here
 from hms_esr.exits import PASS, UsageError
-from hms_esr.leak_words import with_anonymise
+from hms_esr.leak_words import choose_way_out
 from hms_esr.options import Reading
-from hms_esr.plain import to_shown
+from hms_esr.plain import require_plain, to_shown
 from hms_esr.tapes import Recipe, build_at
 from hms_esr.terminal import plural
 from hms_esr.trace_reading import choose_reading, find_sources
@@ -37,24 +37,25 @@ def import_command(
     """Write events to `out`, or a tape at `tape`. Raises EsrError."""
     if (out is None) == (tape is None):
         raise UsageError("name one place to write to: --out FILE for events, or --tape FOLDER")
-    way_out = with_anonymise(sys.argv)
-    if tape is None:
-        how = choose_reading(reading, os.environ, here())
-        return write_events("ops", sources, how, out or "-", json_file, way_out=way_out)
-    return _build(sources, reading, Path(tape), seed, json_file, way_out)
+    if tape is not None:
+        return _build(sources, reading, tape, seed, json_file)
+    how = choose_reading(reading, os.environ, here())
+    way_out = choose_way_out(sys.argv, how.treatment)
+    return write_events("ops", sources, how, out or "-", json_file, way_out=way_out)
 
 
 def _build(
     sources: Sequence[str],
     reading: Reading,
-    folder: Path,
+    tape: str,
     seed: int,
     json_file: str | None,
-    way_out: str,
 ) -> int:
     said = Output(json_file)
     env, cwd = os.environ, here()
+    folder = require_plain(Path(tape), "the tape")
     how = choose_reading(reading, env, cwd, links=True)
+    way_out = choose_way_out(sys.argv, how.treatment)
     info = build_at(cwd / folder, Recipe(find_sources(sources, env, cwd), how, seed, way_out))
     print_built(said.console, info, folder)
     said.write(describe_built(info, folder))

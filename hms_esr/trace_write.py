@@ -17,7 +17,7 @@ from rich.text import Text
 
 from hms_esr.commands import Output, here
 from hms_esr.exits import PASS, UsageError
-from hms_esr.leak_words import refuse, with_anonymise
+from hms_esr.leak_words import choose_way_out, refuse
 from hms_esr.options import Cut, Reading
 from hms_esr.plain import to_shown
 from hms_esr.progress import show_progress
@@ -69,7 +69,7 @@ def anonymise_command(
 ) -> int:
     """Write the log with pseudonyms; what the policy left in it is refused. Raises EsrError."""
     how = choose_reading(reading, os.environ, here())
-    way_out = "let the policy do more than keep there, or allow the kind with --allow-kind"
+    way_out = choose_way_out(sys.argv, how.treatment)
     return write_events("ops", sources, how, out, json_file, way_out=way_out)
 
 
@@ -80,7 +80,8 @@ def export_command(
     if to not in WRITERS:
         raise UsageError(f"--to: {to[:80]!a} is no format to write; there are {', '.join(WRITERS)}")
     how = choose_reading(reading, os.environ, here())
-    return write_events(to, sources, how, out, json_file, way_out=with_anonymise(sys.argv))
+    way_out = choose_way_out(sys.argv, how.treatment)
+    return write_events(to, sources, how, out, json_file, way_out=way_out)
 
 
 def write_events(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,16 @@ def test_an_import_that_leaks_writes_nothing_and_says_the_way_out(esr: Esr, tmp_
         assert SSN not in ran.output
         assert sorted(tmp_path.iterdir()) == before
     assert esr(*words, "--anonymise").exit_code == 0
+
+
+def test_a_tape_of_a_name_that_is_no_text_is_refused_before_it_is_built(
+    esr: Esr, log: str, tmp_path: Path
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    ran = esr("tape", "build", log, "--out", os.fsdecode(b"a\xff"), "--json", "-")
+    assert ran.exit_code == 2
+    assert "has a name that is not UTF-8" in ran.stderr
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_what_an_answer_leaks_is_refused_where_answers_are_kept(esr: Esr, tmp_path: Path) -> None:
