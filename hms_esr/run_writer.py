@@ -18,7 +18,7 @@ from typing import Any
 
 from hms_esr import __version__
 from hms_esr.interlock import INTERLOCK_FILE, Mark, marks_of
-from hms_esr.plain import to_plain
+from hms_esr.plain import hide_secrets, to_plain
 from hms_esr.preparation import Preparation
 from hms_esr.run_folder import RunLock, home_folder, new_run_id, runs_folder
 from hms_esr.scratch import make_scratch, no_room
@@ -203,7 +203,7 @@ def _load_signer(env: Mapping[str, str], cwd: Path, losses: Losses) -> Signer | 
 
 def _facts(prep: Preparation, run_id: str) -> dict[str, Any]:
     """run.json: what was played, by what, and how it was asked for."""
-    info = prep.tape.info
+    info, asked = prep.tape.info, scenario_mapping(prep.scenario)
     return {
         "schema": SCHEMA,
         "run_id": run_id,
@@ -211,10 +211,10 @@ def _facts(prep: Preparation, run_id: str) -> dict[str, Any]:
         "verdict": None,
         "reason": None,
         "started": None,
-        "scenario": scenario_mapping(prep.scenario),
+        "scenario": {**asked, "log_path": hide_secrets(asked["log_path"])},
         "target": prep.aim.name,
         "seed": prep.scenario.seed,
-        "command": [to_plain(word) for word in prep.options.command],
+        "command": [hide_secrets(to_plain(word)) for word in prep.options.command],
         "workers": prep.options.workers,
         "planned": len(prep.plan),
         "users": len(prep.plan.lanes.name),

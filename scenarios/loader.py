@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
+from replay.readers.remote import is_address, show_address
 from scenarios.log_files import bundled_lake as bundled_lake
 from scenarios.log_files import is_glob, is_lake_path
 from scenarios.log_files import lake_folder as lake_folder
@@ -73,7 +74,9 @@ def read_scenario(path: Path, source: str | None = None) -> Scenario:
 
 def scenario_for_log(log_path: str) -> Scenario:
     """A scenario of defaults that plays a log as it was recorded; its id comes from the name."""
-    names = [name for name in log_path.split("/") if name and not is_glob(name)]
+    # An id is shown and kept, and an address may hold a password.
+    shown = show_address(log_path) if is_address(log_path) else log_path
+    names = [name for name in shown.split("/") if name and not is_glob(name)]
     stem = names[-1] if names else ""
     while _PACKED.search(stem):
         stem = _PACKED.sub("", stem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,18 @@ def test_a_whole_run_leaves_every_file(
     assert [event.get("state") for event in events] == ["starting", "done"]
     assert said == []
     assert writer.losses is None
+
+
+def test_what_an_address_says_of_credentials_is_kept_nowhere(
+    prepare_log: Prepare, tmp_path: Path
+) -> None:
+    address = "https://bob:hunter2@host.example/day.log?sig=T0P"
+    prep = prepare_log(command=("esr-replay", address))
+    prep = replace(prep, scenario=prep.scenario.model_copy(update={"log_path": address}))
+    with RunWriter.open(prep, {}, tmp_path, lambda _: None) as writer:
+        facts = read(writer.folder / "run.json")
+    assert facts["command"] == ["esr-replay", "https://host.example/day.log"]
+    assert facts["scenario"]["log_path"] == "https://host.example/day.log"
 
 
 def test_before_its_end_an_interlock_vouches_for_no_file(

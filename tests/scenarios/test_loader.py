@@ -132,6 +132,9 @@ def test_an_id_comes_before_a_file_of_that_name(tmp_path: Path) -> None:
         ("….log", "log"),
         ("..", "log"),
         ("x" * 300 + ".log", "x" * 64),
+        ("https://bob:hunter2@host.example/day.log.gz?sig=T0P", "day"),
+        ("https://bob:hunter2@host.example?sig=T0P", "host-example"),
+        ("s3://bucket/day/*.gz", "day"),
     ],
 )
 def test_the_id_of_a_log(log_path: str, expected: str) -> None:
