@@ -73,6 +73,7 @@ def test_what_an_address_says_of_credentials_is_kept_nowhere(
     prep = prepare_log(command=("esr-replay", address))
     prep = replace(prep, scenario=prep.scenario.model_copy(update={"log_path": address}))
     with RunWriter.open(prep, {}, tmp_path, lambda _: None) as writer:
+        writer.enter("starting", 0.0)
         facts = read(writer.folder / "run.json")
     assert facts["command"] == ["esr-replay", "https://host.example/day.log"]
     assert facts["scenario"]["log_path"] == "https://host.example/day.log"
