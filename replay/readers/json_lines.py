@@ -29,6 +29,8 @@ _TOKEN: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _JSON_ESCAPES: Final = '"\\/bfnrtu'
+# Half of a pair (`"\\ud800"`): no text at all. Those that stand for bytes (PEP 383) are left.
+_HALF: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _FOUND_HELD: Final = 256
 
 Object = dict[str, Any]
@@ -143,7 +145,9 @@ def look_up(value: Object, name: str) -> Any:
 def as_text(value: object) -> str | None:
     """A text or number as text; None for `-`, an empty text and everything else."""
     if type(value) is str:
-        return None if value == "" or value == "-" else value
+        if value == "" or value == "-":
+            return None
+        return value if value.isascii() else _HALF.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _digits(value)
     return None

@@ -273,3 +273,16 @@ def test_a_good_line_with_an_error_in_it(at: int, piece: bytes) -> None:
     found = read_bytes(data, NGINX_JSON)
     lines = data.removesuffix(b"\n").count(b"\n") + 1
     assert len(found.entries) + len(found.skips) == lines
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["request", "http_user_agent", "http_host", "remote_user", "request_id", "request_body"],
+)
+def test_half_a_character_is_no_obstacle(field: str) -> None:
+    value = {"msec": "1431857103.123", "request": "POST / HTTP/1.1", "remote_addr": "192.0.2.7"}
+    value[field] = f"{value.get(field, '')}".replace("/ ", "/\ud800 ") or "a\udfff"
+    found = read_bytes(json.dumps(value).encode(), NGINX_JSON)
+    assert [entry.event.url for _, entry in found.entries] == (
+        ["/%EF%BF%BD"] if field == "request" else ["/"]
+    )
