@@ -13,8 +13,9 @@ from rich.console import Console
 from hms_esr.flight_plan import describe_plan
 from hms_esr.judge import Judge
 from hms_esr.preparation import Preparation
-from hms_esr.reports import describe_account, print_plan, print_run, print_runs, sparkline
+from hms_esr.reports import print_plan, print_run, print_runs, sparkline
 from hms_esr.runs import RunSummary, ShownRun
+from hms_esr.trace_words import describe_account
 
 Prepare = Callable[..., Preparation]
 

@@ -35,6 +35,7 @@ class Tape:
 
     def __init__(self) -> None:
         self.rows = 0
+        self.has_answers = False
         self.links: list[Link] = []
         self.refuses = ""
 
