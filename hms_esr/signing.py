@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hms_esr.key_file import MIN_KEY, KeyFile
 from hms_esr.run_folder import home_folder
 from switchboard.errors import EsrError
 from switchboard.interlock import HmacKey, Signer, Verifier
@@ -29,9 +28,6 @@ KEY_VARIABLE: Final = "ESR_INTERLOCK_KEY"
 PEM_VARIABLE: Final = "ESR_INTERLOCK_ED25519"
 KEY_FILE: Final = "interlock.key"
 ED25519: Final = "ed25519"
-MIN_KEY: Final = 16
-"""Characters. Fewer could be guessed."""
-MAX_KEY_FILE: Final = 65_536
 
 
 class SigningError(EsrError):
@@ -89,7 +85,10 @@ def load_signer(env: Mapping[str, str], cwd: Path) -> Signer:
     pem = env.get(PEM_VARIABLE)
     if pem:
         return _load_ed25519_signer(cwd / pem)
-    return _key_of_environment(env) or _read_or_make_key(home_folder(env, cwd) / KEY_FILE)
+    of_environment = _key_of_environment(env)
+    if of_environment is not None:
+        return of_environment
+    return HmacKey(_key_file(home_folder(env, cwd) / KEY_FILE).read_or_make())
 
 
 def load_verifiers(env: Mapping[str, str], cwd: Path) -> tuple[Verifier, ...]:
@@ -103,7 +102,7 @@ def load_verifiers(env: Mapping[str, str], cwd: Path) -> tuple[Verifier, ...]:
         found.append(key)
     path = home_folder(env, cwd) / KEY_FILE
     if path.exists():
-        found.append(_read_key(path))
+        found.append(HmacKey(_key_file(path).read()))
     return tuple(found)
 
 
@@ -119,52 +118,9 @@ def _key_of_environment(env: Mapping[str, str]) -> HmacKey | None:
     return HmacKey(os.fsencode(text))
 
 
-def _read_or_make_key(path: Path) -> HmacKey:
-    try:
-        return _read_key(path)
-    except FileNotFoundError:
-        _make_key(path)
-    return _read_key(path)
-
-
-def _make_key(path: Path) -> None:
-    """A whole file appears or none; of two that make one at once, one wins and both use it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{secrets.token_hex(32)}\n")
-        try:
-            os.link(aside, path)
-        except FileExistsError:
-            return  # theirs was first
-    finally:
-        aside.unlink()
-
-
-def _read_key(path: Path) -> HmacKey:
-    text = _read_private(path).decode("ascii", "replace").strip()
-    if len(text) < MIN_KEY or not text.isalnum():
-        raise SigningError(
-            f"{path} holds no key: remove it, and another is made (what was signed with the old "
-            "one cannot be checked then)"
-        )
-    return HmacKey(text.encode())
-
-
-def _read_private(path: Path) -> bytes:
-    """A file that only its owner may read. Raises SigningError, or OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise SigningError(f"{path} is not a file: name one that holds a key")
-        if facts.st_mode & 0o077:
-            raise SigningError(
-                f"{path} can be read by others, who could sign with it: chmod 600 {path}"
-            )
-        return file.read(MAX_KEY_FILE)
+def _key_file(path: Path) -> KeyFile:
+    afterwards = "what was signed with the old one cannot be checked then"
+    return KeyFile(path, SigningError, "sign with it", afterwards)
 
 
 def _load_ed25519_signer(path: Path) -> Ed25519Signer:
@@ -174,7 +130,7 @@ def _load_ed25519_signer(path: Path) -> Ed25519Signer:
 
     key = None
     try:
-        key = load_pem_private_key(_read_private(path), None)
+        key = load_pem_private_key(_key_file(path).read_private(), None)
     except OSError as error:
         raise _bad_pem(path, error.strerror or str(error)) from None
     except (ValueError, TypeError, UnsupportedAlgorithm):

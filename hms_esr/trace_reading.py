@@ -12,10 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from hms_esr.anon_key import load_key
 from hms_esr.exits import UsageError, os_sentence
 from hms_esr.options import Cut, Reading
 from hms_esr.plain import require_plain
-from replay.anon_key import load_key
 from replay.anonymiser import Anonymise
 from replay.filter_words import build_filters
 from replay.filters import Filters

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from replay.anon_key import KEY_FILE, KEY_VARIABLE, AnonKeyError, load_key
+from hms_esr.anon_key import KEY_FILE, KEY_VARIABLE, AnonKeyError, load_key
 
 SECRET = "0123456789abcdef-secret"
 
