@@ -46,7 +46,7 @@ NOT_A_LINE: Final = "not an access log line"
 # The stamp is looked for first, since what stands before it may hold anything.
 _STAMP: Final = re.compile(
     rb" \[(\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d(?:[.,]\d{1,9})? [+-]\d{4}"
-    rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d))\] "
+    rb"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z| ?[+-]\d\d:?\d\d)?)\] "
 )
 _REST: Final = re.compile(
     QUOTED + rb" (\d{3}|-)(?: (\d+|-))?(?: " + QUOTED + rb" " + QUOTED + rb")?(?: (.*))?",
@@ -55,6 +55,8 @@ _REST: Final = re.compile(
 _BEGINS: Final = re.compile(rb'\S+ \S+ [^\[]*\[|\d\d/[A-Z][a-z][a-z]/\d{4}:|.*" \d{3} ')
 _TOOK: Final = re.compile(rb'(?:^| )(?:rt=|request_time=)?"?(\d{1,6}\.\d{3})"?(?= |$)')
 _ADDRESS: Final = re.compile(rb"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:%\w+)?")
+_IPV4: Final = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
+_HOST_FOR_IDENT: Final = re.compile(rb"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d{1,5})?")
 _FORWARDED: Final = re.compile(rb'"([0-9A-Fa-f.:, ]{3,200})"')
 _LOOKED_AT: Final = 1_000
 """Of what stands behind the user agent, and before the stamp, no more is looked at."""
@@ -138,7 +140,7 @@ def _parse_before(text: bytes) -> Before:
     """`host ident user`, where the user may hold spaces.
 
     Before it there may be a virtual host, what syslog or a container's log writes, or the addresses
-    of balancers that a list of forwarded ones ends in.
+    that a request was forwarded for. lighttpd writes the virtual host in the place of ident.
     """
     words = text.strip().split(b" ")
     if len(words) < 2:
@@ -147,7 +149,10 @@ def _parse_before(text: bytes) -> Before:
     host = words[at - 1] if at and _is_virtual_host(words[at - 1], words[at]) else None
     user = words[at + 2 :]
     named = any(word not in (b"-", b"", b'""') for word in user)
-    while at and words[at - 1].endswith(b","):  # of a list of addresses the first is the client's
+    if host is None and len(words) > at + 1 and _HOST_FOR_IDENT.fullmatch(words[at + 1]):
+        host = words[at + 1]
+    # Of a list of addresses the first is the client's.
+    while at and (words[at - 1].endswith(b",") or _is_bare_address(words[at - 1])):
         at -= 1
     return Before(
         None if host is None else host.decode("ascii"),
@@ -169,7 +174,16 @@ def _is_virtual_host(first: bytes, second: bytes) -> bool:
     name, colon, port = first.partition(b":")
     if not re.fullmatch(rb"[A-Za-z0-9._-]+", name) or (colon and not port.isdigit()):
         return False
+    if not colon and _IPV4.fullmatch(name):  # whom it was forwarded for
+        return False
     return bool(_ADDRESS.fullmatch(second) or (colon and second != b"-"))
+
+
+def _is_bare_address(word: bytes) -> bool:
+    """An address without a port: with one it may be a virtual host."""
+    if word.count(b":") > 1:
+        return _ADDRESS.fullmatch(word) is not None
+    return _IPV4.fullmatch(word) is not None
 
 
 def _split_port(host: str | None) -> tuple[str | None, str]:

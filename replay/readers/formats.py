@@ -12,6 +12,7 @@ from typing import Final
 
 from replay.readers.access_log import COMBINED, COMMON
 from replay.readers.alb import ALB
+from replay.readers.caddy import CADDY
 from replay.readers.envoy import ENVOY
 from replay.readers.envoy_json import ENVOY_JSON
 from replay.readers.format import Format
@@ -39,6 +40,7 @@ FORMATS: Final[dict[str, Format]] = {
         COMBINED,
         COMMON,
         ENVOY_JSON,
+        CADDY,
         NGINX_JSON,
         OPS,
     )

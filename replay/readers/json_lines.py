@@ -1,8 +1,9 @@
 """Lines of JSON as logs write them, which is not always JSON: decoded, and mended where they must.
 
 Pure but for `read_objects`. nginx without `escape=json` writes `\\xHH` into texts, leaves a number
-out that there is none of (`"took": ,` or `"took": -`), and with it leaves bytes that are no UTF-8
-as they are. All of these are read; what is still no object after that is a skip.
+out that there is none of (`"took": ,` or `"took": -`) or writes several (`"took": 0.1, 0.2`), and
+with it leaves bytes that are no UTF-8 as they are. All of these are read; what is still no object
+after that is a skip.
 Read next: `nginx_json.py`, `envoy_json.py`.
 """
 
@@ -22,10 +23,13 @@ from switchboard.event import EventError
 
 NOT_JSON: Final = "not JSON"
 _MENDED_LENGTH: Final = 1 << 20
-# A text, read to its end so that nothing in it is taken for what stands between; or a number that
-# is missing. A text that nothing closes goes on to the end of the line.
+# A text, read to its end so that nothing in it is taken for what stands between; a number that is
+# missing; or several where one should be. A text that nothing closes goes on to the line's end.
 _TOKEN: Final = re.compile(
-    r'"((?:[^"\\]++|\\.)*+)("|\\?\Z)|(:)[ \t]*+(?:-[ \t]*+)?(?=[,}])|[^":]++|:', re.DOTALL
+    r'"((?:[^"\\]++|\\.)*+)("|\\?\Z)|(:)[ \t]*+(?:-[ \t]*+)?(?=[,}])'
+    r"|:[ \t]*+((?:[\d.]++|-)(?: ?[,:] ?(?:[\d.]++|-))++)(?=[,}])"
+    r'|[^":]++|:',
+    re.DOTALL,
 )
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _JSON_ESCAPES: Final = '"\\/bfnrtu'
@@ -67,6 +71,8 @@ def _mended(line: bytes) -> Any:
 def _mend(token: re.Match[str]) -> str:
     if token[1] is not None:
         return f'"{_ESCAPE.sub(_mend_escape, token[1])}{token[2]}'
+    if token[4] is not None:
+        return f':"{token[4]}"'
     return token[0] if token[3] is None else f"{token[3]}null"
 
 
@@ -82,7 +88,8 @@ class Fields:
     """Finds what is meant in objects whose keys differ from log to log, but not line to line.
 
     names: what a field may be called, the likeliest first. A name with points in it leads into
-    objects inside the object.
+    objects inside the object. Without points it is all one how its words are joined and whether
+    they are capitalised: `user_agent` is also `userAgent` and `User-Agent`.
     """
 
     def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
@@ -94,7 +101,8 @@ class Fields:
         keys = tuple(value)
         known = self._known.get(keys)
         if known is None:
-            known = {field: _present(names, value) for field, names in self._names.items()}
+            plain = {_plain(key): key for key in reversed(keys[:_FOUND_HELD])}
+            known = {field: _present(names, value, plain) for field, names in self._names.items()}
             known = {field: names for field, names in known.items() if names}
             if len(self._known) >= _FOUND_HELD:
                 self._known.clear()
@@ -126,8 +134,16 @@ class Texts:
         return None
 
 
-def _present(names: Sequence[str], value: Object) -> tuple[str, ...]:
-    return tuple(name for name in names if name in value or name.partition(".")[0] in value)
+def _present(names: Sequence[str], value: Object, plain: Mapping[str, str]) -> tuple[str, ...]:
+    found = (
+        name if name in value or name.partition(".")[0] in value else plain.get(_plain(name))
+        for name in names
+    )
+    return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
 
 
 def look_up(value: Object, name: str) -> Any:

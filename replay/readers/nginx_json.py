@@ -185,6 +185,8 @@ def _request_of(
     line: str | None, method: str | None, target: str | None, args: str | None
 ) -> tuple[str, str]:
     """From their own fields, else from the request line."""
+    if method is not None and target is None and line is not None and line[:1] == "/":
+        target, args = line, args and args.removeprefix("?")  # Apache's %U and %q
     if method is not None and target is not None:
         if args is not None and "?" not in target:
             target = f"{target}?{args}"

@@ -17,6 +17,7 @@ from replay.readers.head import Head
 from replay.readers.ops import OPS
 
 MAPPING_WANTED: Final = ": say which column is what with --mapping FILE"
+NO_REQUESTS: Final = "JSON objects that are no requests (no method, no url)"
 # First bytes of what people point a replay at by mistake.
 _KINDS: Final = (
     (b"\x89PNG\r\n", "a PNG image"),
@@ -64,7 +65,8 @@ def sniff(head: Head) -> Format | Unreadable | None:
     asked = (each for each in FORMATS.values() if each.is_binary or binary is None)
     found = [each for each in asked if each.recognises(head)]
     if found:
-        return _choose(head, found)
+        chosen = _choose(head, found)
+        return chosen if chosen is not OPS or _may_hold_events(head) else Unreadable(NO_REQUESTS)
     if not head.data:
         return None
     return Unreadable(binary or _text_kind(head))
@@ -77,6 +79,11 @@ def _choose(head: Head, found: list[Format]) -> Format:
         return first
     owners = Counter(_owner(Head(line, is_all=True), found) for line in head.lines)
     return max(found, key=lambda each: owners[each.name])  # of equals, the one that is asked first
+
+
+def _may_hold_events(head: Head) -> bool:
+    """False where none of the objects that can be seen whole has anything of a request."""
+    return not head.objects or any("method" in each or "url" in each for each in head.objects)
 
 
 def _is_of_lines(found: Format, head: Head) -> bool:

@@ -372,3 +372,38 @@ def test_every_line_of_a_file_is_used_or_counted(tmp_path_factory: Any, data: by
     rows.close()
     lines = path.read_bytes().removesuffix(b"\n").count(b"\n") + 1
     assert rows.tally.used + sum(rows.tally.skipped.values()) == lines
+
+
+@pytest.mark.parametrize(
+    ("before", "url", "address"),
+    [
+        ("198.51.100.9 10.0.0.1 - -", "/", "198.51.100.9"),
+        ("198.51.100.9, 10.0.0.2 10.0.0.1 - -", "/", "198.51.100.9"),
+        ("2001:db8::9 10.0.0.1 - -", "/", "2001:db8::9"),
+        ("- 10.0.0.1 - -", "/", "10.0.0.1"),
+        ("10.0.0.3:443 198.51.100.9 - -", "https://10.0.0.3/", "198.51.100.9"),
+        ("www.example.com 198.51.100.9 - -", "http://www.example.com/", "198.51.100.9"),
+        ("198.51.100.9 www.example.com -", "http://www.example.com/", "198.51.100.9"),
+        ("198.51.100.9 www.example.com:8080 -", "http://www.example.com:8080/", "198.51.100.9"),
+        ("198.51.100.9 ident -", "/", "198.51.100.9"),
+    ],
+)
+def test_what_stands_around_the_address(before: str, url: str, address: str) -> None:
+    entry = parse_line(f'{before} {STAMP} "GET / HTTP/1.1" 200 5 "-" "ua"'.encode())
+    assert entry.event.url == url
+    assert entry.client == f"{address}\0ua"
+
+
+@pytest.mark.parametrize(
+    ("stamp", "coarse"),
+    [
+        ("2000-10-10 20:55:36", True),
+        ("2000-10-10 20:55:36.000", False),
+        ("2000-10-10T20:55:36.000", False),
+        ("2000-10-10 13:55:36,000 -0700", False),
+        ("2000-10-10T13:55:36-07:00", True),
+    ],
+)
+def test_stamps_of_ones_own(stamp: str, coarse: bool) -> None:
+    entry = parse_line(f'192.0.2.7 - - [{stamp}] "GET / HTTP/1.1" 200 5'.encode())
+    assert (entry.event.ts_ns, entry.coarse) == (NS, coarse)
