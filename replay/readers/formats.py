@@ -17,6 +17,7 @@ from replay.readers.envoy import ENVOY
 from replay.readers.envoy_json import ENVOY_JSON
 from replay.readers.format import Format
 from replay.readers.gor import GOR
+from replay.readers.haproxy import HAPROXY
 from replay.readers.har import HAR
 from replay.readers.mitmproxy_flows import MITMPROXY
 from replay.readers.nginx_json import NGINX_JSON
@@ -37,6 +38,7 @@ FORMATS: Final[dict[str, Format]] = {
         VEGETA_TARGETS,
         ALB,
         ENVOY,
+        HAPROXY,
         COMBINED,
         COMMON,
         ENVOY_JSON,

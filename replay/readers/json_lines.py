@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from replay.readers.entry import Entry, Sink
-from replay.readers.logged import BLANK, read_lines
+from replay.readers.logged import BLANK, read_lines, without_halves
 from replay.readers.source import Source
 from switchboard.event import EventError
 
@@ -33,8 +33,6 @@ _TOKEN: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _JSON_ESCAPES: Final = '"\\/bfnrtu'
-# Half of a pair (`"\\ud800"`): no text at all. Those that stand for bytes (PEP 383) are left.
-_HALF: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _FOUND_HELD: Final = 256
 
 Object = dict[str, Any]
@@ -163,7 +161,7 @@ def as_text(value: object) -> str | None:
     if type(value) is str:
         if value == "" or value == "-":
             return None
-        return value if value.isascii() else _HALF.sub("\N{REPLACEMENT CHARACTER}", value)
+        return value if value.isascii() else without_halves(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _digits(value)
     return None

@@ -38,6 +38,8 @@ _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":4
 _NO_HOSTS: Final = frozenset({"_", "-", ".", "default"})
 """What servers call the host that takes all other names."""
 _MISSING: Final = frozenset({"", "-"})
+# Half of a pair (`"\\ud800"` in JSON) is no text at all; what stands for a byte (PEP 383) is left.
+_HALF: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _SAFE: Final = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~"
 
 
@@ -161,7 +163,12 @@ def shown(text: str) -> str:
     """A text without surrogates: what was no UTF-8 becomes a replacement character."""
     if text.isascii():
         return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return without_halves(text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def without_halves(text: str) -> str:
+    """Replacement characters where only half of a character was written."""
+    return _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def build_entry(

@@ -216,6 +216,24 @@ def envoy_json(one: Hostile) -> str:
     return as_json(value)
 
 
+def haproxy(one: Hostile) -> str:
+    before = "192.0.2.7:37070 [21/Nov/2026:19:25:15.165] web app/one 0/0/1/3/4 200 124"
+    request = f"{one.method} {one.target} HTTP/1.1".replace('"', "#22")
+    return f'{before} - - ---- 2/1/0/0/0 0/0 {{{one.user}}} "{request}"'
+
+
+def caddy(one: Hostile) -> str:
+    headers: dict[str, list[str]] = {}
+    for name, value in one.headers:
+        headers.setdefault(name, []).append(value)
+    request = {"method": one.method, "uri": one.target, "host": one.host, "headers": headers}
+    return as_json({"ts": 1795289115.25, "duration": 0.5, "request": request, "bytes_read": 5})
+
+
+def docker(one: Hostile) -> str:
+    return as_json({"log": f"{access_log(one)}\n", "stream": "stdout", "time": "x"})
+
+
 def alb(one: Hostile) -> str:
     agent = "".join(value for _, value in one.headers)
     return (
@@ -336,6 +354,9 @@ WRITERS: dict[str, tuple[Callable[[list[Hostile]], bytes], Format]] = {
     "nginx JSON in parts": (lines(nginx_json_in_parts), FORMATS["nginx_json"]),
     "Envoy": (lines(envoy), FORMATS["envoy"]),
     "Envoy JSON": (lines(envoy_json), FORMATS["envoy_json"]),
+    "HAProxy": (lines(haproxy), FORMATS["haproxy"]),
+    "Caddy": (lines(caddy), FORMATS["caddy"]),
+    "access log in Docker's": (lines(docker), FORMATS["combined"]),
     "ALB": (lines(alb), FORMATS["alb"]),
     "HAR": (har, FORMATS["har"]),
     "GoReplay": (gor, FORMATS["gor"]),

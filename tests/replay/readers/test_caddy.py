@@ -34,6 +34,7 @@ LINE: dict[str, Any] = {
     "status": 200,
     "resp_headers": {"Server": ["Caddy"]},
 }  # fmt: skip
+TEXTS = st.text(max_size=3) | st.just("\ud800")
 END_NS = 1_795_289_115_168_773_200
 
 
@@ -95,6 +96,12 @@ def test_how_long_it_took(duration: object, wait_ms: float | None) -> None:
     assert event.ts_ns == END_NS - round((wait_ms or 0) * 1e6)
 
 
+def test_half_a_character_is_no_obstacle() -> None:
+    event = entry_of(request__headers={"X-A": ["a\ud800"]}, request__uri="/\udfff").event
+    assert event.headers == (("X-A", "a\ufffd"),)
+    assert event.url == "https://www.example.com/%EF%BF%BD"
+
+
 def test_bodies_are_not_recorded() -> None:
     assert entry_of(request__method="POST").body_unknown
     assert entry_of(bytes_read=5).body_unknown
@@ -123,7 +130,7 @@ def test_what_cannot_be_used(changes: dict[str, Any], reason: str) -> None:
     st.dictionaries(
         st.sampled_from([*LINE, *(f"request__{name}" for name in LINE["request"])]),
         st.none() | st.text(max_size=5) | st.floats() | st.lists(st.text(), max_size=2)
-        | st.dictionaries(st.text(max_size=3), st.lists(st.text(max_size=3)), max_size=2),
+        | st.dictionaries(st.text(max_size=3), st.lists(TEXTS), max_size=2),
         max_size=3,
     )
 )  # fmt: skip
@@ -136,5 +143,6 @@ def test_any_values_are_an_entry_or_a_skip(changes: dict[str, Any]) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_entries_or_skips(data: bytes) -> None:
-    found = read_bytes(data, CADDY)
-    assert len(found.entries) + len(found.skips) == data.count(b"\n") + (data[-1:] not in b"\n")
+    found = read_bytes(b"{}\n" + data, CADDY)
+    lines = 1 + data.count(b"\n") + (data[-1:] not in b"\n")
+    assert len(found.entries) + len(found.skips) == lines
