@@ -21,9 +21,9 @@ from hms_esr.exits import UsageError
 from hms_esr.leak_words import choose_way_out
 from hms_esr.options import Reading, RunOptions
 from hms_esr.run_folder import home_folder
-from hms_esr.tapes import Recipe, is_tape, open_tape
+from hms_esr.tapes import Recipe, open_tape
 from hms_esr.targets import EMBEDDED, Aim, choose_aim
-from hms_esr.trace_reading import choose_reading, make_sources
+from hms_esr.trace_reading import choose_reading, is_tape, make_sources
 from replay.plan import Column, Plan
 from replay.schedule import Pace, Recording, build_plan
 from replay.tape import Tape

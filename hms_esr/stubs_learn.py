@@ -19,8 +19,8 @@ from hms_esr.latency_learning import Learned, learn_latencies
 from hms_esr.options import Reading
 from hms_esr.scratch import make_scratch
 from hms_esr.stubs_learn_report import print_learned
-from hms_esr.tapes import Recipe, build_at, is_tape
-from hms_esr.trace_reading import choose_reading, make_sources
+from hms_esr.tapes import Recipe, build_at
+from hms_esr.trace_reading import choose_reading, is_tape, make_sources
 from replay.tape import Tape
 from scenarios.loader import find_scenario, lake_folder, resolve_log_path
 from switchboard.errors import TraceError

@@ -24,7 +24,7 @@ from hms_esr.trace_reading import HowToRead, Sources
 from replay.compile import build_tape
 from replay.findings import Findings
 from replay.readers.files import identity
-from replay.tape import ANONYMISER, INFO, VERSION, Tape, TapeInfo
+from replay.tape import ANONYMISER, VERSION, Tape, TapeInfo
 from switchboard.errors import LeakError, TraceError
 
 KEPT = 8
@@ -55,14 +55,6 @@ def open_tape(recipe: Recipe, home: Path, stack: ExitStack) -> Tape:
         _prune(home / "tapes")
     stack.enter_context(tape)
     return tape
-
-
-def is_tape(folder: Path) -> bool:
-    """True for the folder of a tape."""
-    try:
-        return (folder / INFO).is_file()
-    except OSError:  # a name too long for the file system is the name of nothing
-        return False
 
 
 def build_at(folder: Path, recipe: Recipe) -> TapeInfo:

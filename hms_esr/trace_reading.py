@@ -1,7 +1,8 @@
 """From the words about reading a trace to what they mean: format, sources, and the treatment.
 
 Shared by `esr trace`, `esr tape`, `esr plan` and `esr replay`. Every mistake is one sentence that
-names the option. Read next: `replay/treatment.py`.
+names the option. What most runs have no need of is imported where it is asked for: the anonymiser
+alone takes a tenth of a second. Read next: `replay/treatment.py`.
 """
 
 from __future__ import annotations
@@ -10,32 +11,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hms_esr.anon_key import load_key
 from hms_esr.exits import UsageError, os_sentence
 from hms_esr.options import Cut, Reading
 from hms_esr.plain import require_plain
-from replay.anonymiser import Anonymise
-from replay.filter_words import build_filters
-from replay.filters import Filters
-from replay.identifiers.kinds import KINDS
 from replay.policy import BUILT_IN, Policy
 from replay.policy_reader import parse_policy
-from replay.readers.columns import parse_mapping
-from replay.readers.csv_table import csv_format
 from replay.readers.files import Named
 from replay.readers.format import Format
 from replay.readers.formats import find_format
-from replay.readers.parquet import parquet_format
-from replay.session_keys import SessionKey, parse_session_key
+from replay.tape import INFO
 from replay.treatment import Treatment
 from scenarios.loader import lake_folder, resolve_log_path
 from scenarios.yaml_lines import load_yaml
-from switchboard.errors import ScenarioError
+from switchboard.errors import ScenarioError, TraceError
+
+if TYPE_CHECKING:
+    from replay.anonymiser import Anonymise
+    from replay.filters import Filters
+    from replay.session_keys import SessionKey
 
 MAX_FILE: Final = 1_000_000
-TABLES: Final = {"csv": csv_format, "parquet": parquet_format}
+CSV: Final = "csv"
+TABLES: Final = (CSV, "parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,24 @@ class HowToRead:
         ]
 
 
+def is_tape(folder: Path) -> bool:
+    """True for the folder of a tape."""
+    try:
+        return (folder / INFO).is_file()
+    except OSError:  # a name too long for the file system is the name of nothing
+        return False
+
+
 def find_sources(named: Sequence[str], env: Mapping[str, str], cwd: Path) -> Sources:
     """What is to be read. Raises TraceError, or EsrError for a name that no account can hold."""
     lake = lake_folder(env, cwd)
     files: list[Named] = []
     for name in named:
+        if is_tape(cwd / name):
+            raise TraceError(
+                f"{name} is a tape and no log any more: play it with esr-replay, or name the log "
+                "that it was made of"
+            )
         files += resolve_log_path(name, scenario_dir=None, lake=lake, cwd=cwd)
     return make_sources(files, named)
 
@@ -129,20 +142,33 @@ def choose_format(reading: Reading, cwd: Path) -> Format | None:
     if name is not None and name not in TABLES:
         raise UsageError(f"--mapping is for csv and parquet, and --format says {name[:80]}")
     source = f"--mapping {reading.mapping}"
-    mapping = parse_mapping(*_load_yaml(cwd / reading.mapping, source))
     if name is None:
         raise UsageError("--mapping needs --format csv or --format parquet beside it")
-    return TABLES[name](mapping)
+    return _table_format(name, _load_yaml(cwd / reading.mapping, source))
+
+
+def _table_format(name: str, written: tuple[object, str, Any]) -> Format:
+    from replay.readers.columns import parse_mapping
+    from replay.readers.csv_table import csv_format
+    from replay.readers.parquet import parquet_format
+
+    return (csv_format if name == CSV else parquet_format)(parse_mapping(*written))
 
 
 def choose_session_key(text: str | None) -> SessionKey | None:
+    if text is None:
+        return None
+    from replay.session_keys import parse_session_key
+
     try:
-        return None if text is None else parse_session_key(text)
+        return parse_session_key(text)
     except ValueError as error:
         raise UsageError(f"--session-key: {error}") from None
 
 
 def choose_filters(cut: Cut) -> Filters:
+    from replay.filter_words import build_filters
+
     try:
         return build_filters(
             start=cut.start,
@@ -167,7 +193,11 @@ def choose_anonymise(
         policy = read_policy(cwd / reading.policy, f"--policy {reading.policy}")
     elif policy is None and reading.anonymise:
         policy = BUILT_IN
-    return None if policy is None else Anonymise(load_key(env, key_folder(env)), policy)
+    if policy is None:
+        return None
+    from replay.anonymiser import Anonymise
+
+    return Anonymise(load_key(env, key_folder(env)), policy)
 
 
 def read_policy(path: Path, source: str) -> Policy:
@@ -191,6 +221,8 @@ def _digest(path: Path) -> str:
 
 
 def _kind(name: str) -> str:
+    from replay.identifiers.kinds import KINDS
+
     if name not in KINDS:
         raise UsageError(
             f"--allow-kind: {name[:80]!a} is not a kind of finding; there are {', '.join(KINDS)}"

@@ -323,6 +323,14 @@ def test_a_tape_plays_and_cannot_be_read_anew(esr: Esr, log: str, tmp_path: Path
     assert "is a tape" in refused.stderr
 
 
+def test_a_tape_is_no_log(esr: Esr, log: str) -> None:
+    assert esr("tape", "build", log, "--out", "day.tape").exit_code == 0
+    for words in (("info", "day.tape"), ("cut", log, "day.tape", "--out", "x")):
+        ran = esr("trace", *words)
+        assert ran.exit_code == 2
+        assert "day.tape is a tape and no log any more" in ran.stderr
+
+
 def test_an_out_that_cannot_be_is_said_before_a_log_is_read(esr: Esr, log: str) -> None:
     ran = esr("trace", "import", log, "--out", "nowhere/x.ndjson")
     assert ran.exit_code == 2
