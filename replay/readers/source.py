@@ -1,4 +1,4 @@
-"""Opening the files of a trace: plain, gzip, bzip2 or zstd, streamed as lines that stay bounded.
+"""Opening the files of a trace, plain or packed (gzip, bzip2, xz, zstd), as lines that stay bounded.
 
 A file is recognised by its first bytes, never by its name, and UTF-16 becomes UTF-8 on the way.
 Whatever happens to it halfway (it was cut, it is damaged, a line has no end) becomes a reason with
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bz2
 import hashlib
+import lzma
 import re
 import tempfile
 import zlib
@@ -39,6 +40,9 @@ OVERLONG: Final = "line longer than 8 MiB"
 _ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 # The first block's own mark, or that of an empty file: a line of text does not begin so.
 _BZIP2: Final = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
+_XZ_MAGIC: Final = b"\xfd7zXZ\0"
+_XZ_MEMORY: Final = 128 * 1024 * 1024
+"""`xz -9` needs 65 MiB to be undone; a header may ask for 4 GiB."""
 # Four bytes of zstd can become 128 KiB: fed in small pieces, what comes out at once stays small.
 _ZSTD_PIECE: Final = 256
 _BOM: Final = b"\xef\xbb\xbf"
@@ -184,7 +188,9 @@ class Source:
         if first.startswith(ZSTD_MAGIC) or _ZSTD_SKIPPABLE.match(first):
             return _gathered(self._unzstd(first))
         if _BZIP2.match(first):
-            return _gathered(self._unbzip2(first))
+            return _gathered(self._unpack(first, bz2.BZ2Decompressor, "bzip2"))
+        if first.startswith(_XZ_MAGIC):
+            return _gathered(self._unpack(first, _xz_stream, "xz"))
         self._as_it_lies = True
         return self._plain(first)
 
@@ -213,25 +219,30 @@ class Source:
         if not member.eof:
             self._cut("truncated gzip")
 
-    def _unbzip2(self, data: bytes) -> Iterator[bytes]:
-        """All streams of a bzip2 file, a block's worth at a time: a bomb stays small."""
-        stream = bz2.BZ2Decompressor()
+    def _unpack(
+        self,
+        data: bytes,
+        begin: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor],
+        kind: str,
+    ) -> Iterator[bytes]:
+        """All streams of a file, a block's worth at a time: a bomb stays small."""
+        stream = begin()
         try:
             while data or (data := self._read()):
                 if stream.eof:
                     if not data.strip(b"\0"):
                         data = b""
                         continue
-                    stream = bz2.BZ2Decompressor()
+                    stream = begin()
                 yield stream.decompress(data, BLOCK)
                 while not stream.needs_input and not stream.eof:
                     yield stream.decompress(b"", BLOCK)
                 data = stream.unused_data
-        except OSError:
-            self._cut("damaged bzip2")
+        except (OSError, lzma.LZMAError):
+            self._cut(f"damaged {kind}")
             return
         if not stream.eof:
-            self._cut("truncated bzip2")
+            self._cut(f"truncated {kind}")
 
     def _unzstd(self, data: bytes) -> Iterator[bytes]:
         frame = zstandard.ZstdDecompressor().decompressobj()
@@ -269,6 +280,10 @@ class Source:
         if self._on_bytes is not None:
             self._on_bytes(len(block))
         return block
+
+
+def _xz_stream() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
 
 
 class Stream:

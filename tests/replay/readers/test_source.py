@@ -4,6 +4,7 @@ import bz2
 import gzip
 import hashlib
 import io
+import lzma
 import os
 import tempfile
 import tracemalloc
@@ -24,6 +25,10 @@ TEXT = b"".join(b"line %d\n" % i for i in range(100_000))
 
 def zstd(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(write_checksum=True).compress(data)
+
+
+def xz(data: bytes) -> bytes:
+    return lzma.compress(data, preset=0)
 
 
 def bzip2(data: bytes) -> bytes:
@@ -53,6 +58,9 @@ def read(path: Path) -> tuple[list[bytes | None], str | None, int]:
         bz2.compress,
         lambda data: bz2.compress(data[:1000]) + bz2.compress(b"") + bz2.compress(data[1000:]),
         lambda data: bz2.compress(data) + b"\0" * 700,
+        lzma.compress,
+        lambda data: lzma.compress(data[:1000]) + lzma.compress(b"") + lzma.compress(data[1000:]),
+        lambda data: lzma.compress(data, preset=9) + b"\0" * 700,
         lambda data: b"\xff\xfe" + data.decode().encode("utf-16-le"),
         lambda data: b"\xfe\xff" + data.decode().encode("utf-16-be"),
         lambda data: data.decode().encode("utf-16-le"),
@@ -71,6 +79,9 @@ def read(path: Path) -> tuple[list[bytes | None], str | None, int]:
         "bzip2",
         "streams",
         "padded bzip2",
+        "xz",
+        "streams of xz",
+        "padded xz",
         "UTF-16 LE",
         "UTF-16 BE",
         "LE without BOM",
@@ -91,7 +102,7 @@ def test_what_lies_packed_is_read_whatever_its_name(
 @settings(max_examples=60, deadline=None)
 @given(
     data=st.binary(max_size=200),
-    pack=st.sampled_from([bytes, gzip.compress, zstd, bz2.compress]),
+    pack=st.sampled_from([bytes, gzip.compress, zstd, bz2.compress, xz]),
     repeat=st.sampled_from([1, 4_000]),
 )
 def test_any_bytes_come_back_as_lines(
@@ -109,7 +120,7 @@ def test_any_bytes_come_back_as_lines(
     assert damage is None
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zstd, bzip2], ids=["gzip", "zstd", "bzip2"])
+@pytest.mark.parametrize("pack", [gzip.compress, zstd, bzip2, xz])
 @pytest.mark.parametrize("damage", ["truncated", "damaged"])
 def test_what_stands_before_the_damage_is_used(
     tmp_path: Path, pack: Callable[[bytes], bytes], damage: str
@@ -139,7 +150,7 @@ def test_a_line_that_begins_like_a_bzip2_is_a_line(tmp_path: Path) -> None:
     assert read(tmp_path / "x")[0] == [b"BZh9 GET /"]
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zstd, bz2.compress], ids=["gzip", "zstd", "bzip2"])
+@pytest.mark.parametrize("pack", [gzip.compress, zstd, bz2.compress, xz])
 def test_a_bomb_stays_small(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     (tmp_path / "x").write_bytes(pack(b"\n" * 30_000_000))
     with Source(TraceFile(tmp_path / "x", "x")) as source:
@@ -151,6 +162,13 @@ def test_a_bomb_stays_small(tmp_path: Path, pack: Callable[[bytes], bytes]) -> N
             tracemalloc.stop()
     assert size == 30_000_000
     assert peak < 40_000_000
+
+
+def test_an_xz_that_asks_for_much_memory_gets_none(tmp_path: Path) -> None:
+    huge = [{"id": lzma.FILTER_LZMA2, "dict_size": 192 * 1024 * 1024, "mode": lzma.MODE_FAST}]
+    path = tmp_path / "x"
+    path.write_bytes(lzma.compress(b"a\n", filters=huge, format=lzma.FORMAT_XZ))
+    assert read(path)[1] == "file ends early (damaged xz)"
 
 
 def test_utf_16_that_ends_inside_a_character_was_cut(tmp_path: Path) -> None:
