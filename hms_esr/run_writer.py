@@ -218,7 +218,14 @@ def _facts(prep: Preparation, run_id: str) -> dict[str, Any]:
         "workers": prep.options.workers,
         "planned": len(prep.plan),
         "users": len(prep.plan.lanes.name),
-        "tape": {"sha256": info.digest, "requests": info.requests, "sources": _sources(prep)},
+        "tape": {
+            "sha256": info.digest,
+            "requests": info.requests,
+            "anonymiser": info.anonymiser,
+            "allowed": list(info.account.allowed),
+            "found": dict(info.account.found),
+            "sources": _sources(prep),
+        },
         "versions": {
             "hms_esr": __version__,
             "python": platform.python_version(),

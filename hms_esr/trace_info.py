@@ -70,10 +70,11 @@ def describe_tape(tape: Tape) -> dict[str, Any]:
     routes = _counts_of(tape.route, [route.name for route in info.routes])
     hosts = _counts_of(tape.host, list(info.hosts))
     hosts.pop("", None)
+    window = _window(tape)
     return {
         **_account(info.account),
-        "window": _window(tape),
-        "rate": {"mean": _mean(info.requests, info.seconds), "peak": _peak(tape)},
+        "window": window,
+        "rate": {"mean": _mean(info.requests, window["seconds"]), "peak": _busiest(tape.due_ns)},
         "sessions": info.sessions,
         "users": info.users,
         "hosts": hosts,
@@ -151,12 +152,8 @@ def _mean(requests: int, seconds: float) -> float | None:
     return round(requests / seconds, 3) if seconds else None
 
 
-def _peak(tape: Tape) -> int:
-    """The busiest second, in requests."""
-    return int(_busiest(tape.due_ns))
-
-
 def _busiest(due_ns: npt.NDArray[np.int64]) -> int:
+    """The busiest second, in requests."""
     # Ascending, so equal seconds stand together and memory stays flat.
     most = held = 0
     last = -1

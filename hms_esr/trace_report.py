@@ -15,6 +15,8 @@ from hms_esr.trace_words import describe_account
 from scenarios.units import format_duration
 
 TOP = 12
+NOBODY = "none"
+"""What the account calls requests of which nobody knows whose they are."""
 
 
 def print_info(console: Console, info: Mapping[str, Any]) -> None:
@@ -35,21 +37,35 @@ def _info_facts(info: Mapping[str, Any]) -> list[tuple[str, str]]:
         lines += [
             ("window", f"{_second(window['from'])} to {_second(window['to'])}, "
                        f"{format_duration(window['seconds'])}"),
-            ("rate", f"mean {number(rate['mean'], 2)}/s, peak {number(rate['peak'])}/s"),
+            ("rate", f"mean {number(rate['mean'], 2)}/s, "
+                     f"{number(rate['peak'])} in the busiest second"),
             ("stamps", f"the {info['stamp']} of each request, {info['stamps']}"),
             ("users", f"{info['users']:,} in {info['sessions']:,} "
-                      f"{plural('session', info['sessions'])}; told apart by "
-                      f"{_listed(info['session_keys']) or 'nothing'}"),
+                      f"{plural('session', info['sessions'])}, "
+                      f"{_told_apart(info['session_keys'])}"),
         ]  # fmt: skip
     lines += [
         ("hosts", _listed(info["hosts"]) or "none named"),
         ("methods", _listed(info["methods"]) or "none"),
         ("statuses", _listed(info["statuses"]) or "none"),
-        ("bodies", f"{bodies['requests']:,} of {bodies['bytes']:,} bytes in all, "
-                   f"the largest {bodies['largest']:,}"),
-        ("links", f"{info['links']:,} {plural('value', info['links'])} of answers come back"),
+        ("bodies", f"{bodies['requests']:,} of {bodies['bytes']:,} bytes in all, the largest "
+                   f"{bodies['largest']:,}" if bodies["requests"] else "none"),
+        ("links", f"{info['links']:,} {plural('value', info['links'])} of answers "
+                  f"{'comes' if info['links'] == 1 else 'come'} back" if info["links"] else "none"),
     ]  # fmt: skip
     return [*lines, *(("note", f"{note}") for note in info["notes"])]
+
+
+def _told_apart(keys: Mapping[str, int]) -> str:
+    """`told apart by client`; with requests where there are several ways."""
+    known = {key: count for key, count in keys.items() if key != NOBODY}
+    if not known:
+        return "each request one of its own"
+    if len(keys) == 1:
+        return f"told apart by {next(iter(known))}"
+    parts = [f"{key} ({count:,})" for key, count in known.items()]
+    alone = keys.get(NOBODY, 0)
+    return f"told apart by {', '.join(parts)}" + (f"; {alone:,} of nobody" if alone else "")
 
 
 def _second(stamp: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from hms_esr.preparation import Preparation
 from replay.coverage import Coverage, compare, describe_coverage
+from replay.tape import ANONYMISER
 from scorecard.card import trace_of
 
 
@@ -40,6 +41,8 @@ def describe_trace(trace: Mapping[str, Any]) -> tuple[str, ...]:
     if "entries" not in trace:
         return ()
     lines = [f"trace  {describe_account(trace)}"]
+    done = trace.get("anonymiser", ANONYMISER)
+    lines += [f"personal data  {done}"] if done != ANONYMISER else []
     lines += [f"let through by --allow-kind: {found}" for found in list_allowed(trace)]
     lines += [f"not as recorded: {note}" for note in trace.get("coverage", {}).get("notes", ())]
     return tuple(lines)
@@ -47,7 +50,10 @@ def describe_trace(trace: Mapping[str, Any]) -> tuple[str, ...]:
 
 def describe_account(account: Mapping[str, Any]) -> str:
     """`10,000 entries (combined): 9,998 used; skipped bad stamp: 2 (first: a.log line 7)`."""
-    text = f"{account['entries']:,} entries ({account['format']}): {account['used']:,} used"
+    entries = account["entries"]
+    text = f"{entries:,} {'entry' if entries == 1 else 'entries'}"
+    text += f" ({account['format']})" if account["format"] else ""
+    text += f": {account['used']:,} used"
     if account["skipped"]:
         text += f"; skipped {list_counts(account['skipped'])}"
         examples = account.get("examples", ())
