@@ -63,7 +63,8 @@ def _told_apart(keys: Mapping[str, int]) -> str:
         return "each request one of its own"
     if len(keys) == 1:
         return f"told apart by {next(iter(known))}"
-    parts = [f"{key} ({count:,})" for key, count in known.items()]
+    largest_first = sorted(known.items(), key=lambda item: -item[1])
+    parts = [f"{key} ({count:,})" for key, count in largest_first]
     alone = keys.get(NOBODY, 0)
     return f"told apart by {', '.join(parts)}" + (f"; {alone:,} of nobody" if alone else "")
 
