@@ -43,6 +43,9 @@ _KINDS: Final = (
 )
 
 _W3C: Final = re.compile(rb"#(?:Version|Software|Fields|Date|Start-Date): ")
+_ARRAY: Final = re.compile(rb"\[\s*+[\[{\"\]]")
+_MARKUP: Final = re.compile(rb"<[A-Za-z!?]")
+_LTSV: Final = re.compile(rb"[\w.-]{1,64}:[^\t]*+\t[\w.-]{1,64}:")
 _FEW: Final = 10
 _TABLE_LINES: Final = 10
 
@@ -123,14 +126,16 @@ def _text_kind(head: Head) -> str:
     start = head.data.lstrip()
     if _W3C.match(start):
         return "a W3C extended log, as IIS and CloudFront write it, which is not readable yet"
-    if start.startswith(b"["):
+    if _ARRAY.match(start):
         return "a JSON array"
-    if start.startswith(b"<"):
+    if _MARKUP.match(start):
         return "HTML or XML"
     sample = head.data[:4096]
     odd = sum(byte < 9 or 13 < byte < 32 or byte >= 0x7F for byte in sample)
     if odd * 10 > len(sample) * 3:
         return "binary data"
+    if head.lines and _LTSV.match(head.lines[0]):
+        return "LTSV (labels, values and tabs), which is not readable yet"
     if _is_table(head.lines):
         return f"a table (CSV){MAPPING_WANTED}"
     return "text that is in none of the formats"

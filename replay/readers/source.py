@@ -1,4 +1,4 @@
-"""Opening the files of a trace, plain or packed (gzip, bzip2, xz, zstd), as lines that stay bounded.
+"""Opening the files of a trace, plain or packed (gzip, bzip2, xz, zstd), as lines that are bounded.
 
 A file is recognised by its first bytes, never by its name, and UTF-16 becomes UTF-8 on the way.
 Whatever happens to it halfway (it was cut, it is damaged, a line has no end) becomes a reason with

@@ -51,6 +51,15 @@ ACCESS = b'::1 - - [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.0" 200 -'
         (b"ts\tmethod\turl\n1\tGET\t/", Unreadable(f"a table (CSV){MAPPING_WANTED}")),
         (OTHER + b"\n" + OTHER, Unreadable(NO_REQUESTS)),
         (b'{"name": "package"}', Unreadable(NO_REQUESTS)),
+        (
+            b"time:x\thost:192.0.2.7\treq:GET / HTTP/1.1\n" * 2,
+            Unreadable("LTSV (labels, values and tabs), which is not readable yet"),
+        ),
+        (
+            b"[Sat Nov 21 19:25:15] [core:error] no",
+            Unreadable("text that is in none of the formats"),
+        ),
+        (b"<134>Nov 21 19:25:15 a b: c", Unreadable("text that is in none of the formats")),
         (b"Dear diary", Unreadable("text that is in none of the formats")),
     ],
 )
