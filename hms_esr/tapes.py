@@ -7,11 +7,12 @@ leak gate refuses leaves nothing.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def open_tape(recipe: Recipe, home: Path, stack: ExitStack) -> Tape:
 
 def build_at(folder: Path, recipe: Recipe) -> TapeInfo:
     """Compile a tape at `folder`. Raises TraceError, LeakError with the way out, or OSError."""
+    _forget_killed(folder.parent, glob.escape(folder.name))
     findings, how = Findings(), recipe.how
     anonymise = how.treatment.anonymise
     try:
@@ -124,15 +126,22 @@ def _kept(folder: Path) -> Tape | None:
 
 def _prune(tapes: Path) -> None:
     """Remove all but the newest. A run that maps an older one keeps its pages."""
-    now_s = time.time()
     try:
         kept = sorted(tapes.glob("TAPE-*"), key=_changed_s)
-        building = list(tapes.glob(".TAPE-*"))
-        left = [folder for folder in building if now_s - _changed_s(folder) > FORGOTTEN_S]
     except OSError:
         return
-    for folder in kept[:-KEPT] + left:
+    for folder in kept[:-KEPT]:
         shutil.rmtree(folder, ignore_errors=True)
+    _forget_killed(tapes, "TAPE-*")
+
+
+def _forget_killed(parent: Path, pattern: str) -> None:
+    """Remove what builders of such tapes left behind that were killed."""
+    now_s = time.time()
+    for building in parent.glob(f".{pattern}.*.building"):
+        with suppress(OSError):
+            if now_s - _changed_s(building) > FORGOTTEN_S:
+                shutil.rmtree(building, ignore_errors=True)
 
 
 def _changed_s(path: Path) -> float:

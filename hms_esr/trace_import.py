@@ -23,6 +23,7 @@ from hms_esr.trace_words import describe_account
 from hms_esr.trace_write import SCHEMA, write_events
 from replay.account import account_to_json
 from replay.tape import TapeInfo
+from scorecard.files import explain
 
 
 def import_command(
@@ -56,7 +57,11 @@ def _build(
     folder = require_plain(Path(tape), "the tape")
     how = choose_reading(reading, env, cwd, links=True)
     way_out = choose_way_out(sys.argv, how.treatment)
-    info = build_at(cwd / folder, Recipe(find_sources(sources, env, cwd), how, seed, way_out))
+    recipe = Recipe(find_sources(sources, env, cwd), how, seed, way_out)
+    try:
+        info = build_at(cwd / folder, recipe)
+    except OSError as error:
+        raise UsageError(f"the tape {folder} cannot be written: {explain(error)}") from error
     print_built(said.console, info, folder)
     said.write(describe_built(info, folder))
     said.check_heard()

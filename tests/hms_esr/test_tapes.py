@@ -107,7 +107,7 @@ def test_a_log_that_leaks_leaves_nothing_and_the_way_out_is_said(log: Path, tmp_
 def test_only_the_newest_are_kept_and_what_was_never_finished_goes(
     log: Path, tmp_path: Path
 ) -> None:
-    old, new = (tmp_path / "tapes" / f".TAPE-{name}.building" for name in ("old", "new"))
+    old, new = (tmp_path / "tapes" / f".TAPE-{name}.1a2b3c4d.building" for name in ("old", "new"))
     for folder in (old, new):
         folder.mkdir(parents=True)
     os.utime(old, (0, 0))

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from hms_esr.cli import app
 from replay.tape import Tape
+from tests.hms_esr.full_disk import files_no_larger_than
 
 Esr = Callable[..., Result]
 
@@ -321,6 +322,29 @@ def test_a_tape_plays_and_cannot_be_read_anew(esr: Esr, log: str, tmp_path: Path
     refused = esr("plan", "day.tape", "--anonymise")
     assert refused.exit_code == 2
     assert "is a tape" in refused.stderr
+
+
+def test_a_tape_without_room_is_a_sentence_and_leaves_nothing(
+    esr: Esr, log: str, tmp_path: Path
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    with files_no_larger_than(100):
+        ran = esr("tape", "build", log, "--out", "day.tape")
+    assert ran.exit_code == 2
+    assert "the tape day.tape cannot be written: " in ran.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_a_killed_builder_left_is_gone_with_the_next(
+    esr: Esr, log: str, tmp_path: Path
+) -> None:
+    old, other = (tmp_path / f".{name}.1a2b3c4d.building" for name in ("t[1]", "t1"))
+    for folder in (old, other):
+        folder.mkdir()
+        os.utime(folder, (0, 0))
+    assert esr("tape", "build", log, "--out", "t[1]").exit_code == 0
+    assert not old.exists()
+    assert other.exists()
 
 
 def test_a_tape_is_no_log(esr: Esr, log: str) -> None:

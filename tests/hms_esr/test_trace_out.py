@@ -5,12 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import resource
-import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +15,7 @@ import zstandard
 from hms_esr.exits import UsageError
 from hms_esr.scratch import ScratchError
 from hms_esr.trace_out import STDOUT, choose_out, is_stream, open_out
+from tests.hms_esr.full_disk import files_no_larger_than
 
 DATA = b"some of it " * 1000
 
@@ -33,19 +30,6 @@ def write(name: str, data: bytes = DATA, error: BaseException | None = None) -> 
         out.write(data)
         if error is not None:
             raise error
-
-
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    """As on a disk that is full."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_name_says_how_it_is_packed(tmp_path: Path) -> None:

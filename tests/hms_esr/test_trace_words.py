@@ -71,13 +71,18 @@ def test_info_of_an_access_log_fits_a_terminal(tmp_path: Path) -> None:
     assert "rate      mean –/s, 2 in the busiest second\n" in _squeezed(text)
     assert "bodies    none\n" in _squeezed(text)
     assert max(map(len, text.splitlines())) <= 80
-    both = printed(info_of(tmp_path, line.format(user="-") + line.format(user="ann") * 2))
-    assert "told apart by user (2), client (1)" in " ".join(both.split())
 
 
 def test_info_of_what_nobody_asked_for_by_name(tmp_path: Path) -> None:
     text = printed(info_of(tmp_path, '{"ts": 1584277200000000000, "method": "GET", "url": "/a"}\n'))
     assert "users     1 in 1 session, each request one of its own\n" in _squeezed(text)
+
+
+def test_info_of_users_told_apart_in_several_ways(tmp_path: Path) -> None:
+    line = '{{"ts": 1584277200000000000, "method": "GET", "url": "/a"{}}}\n'
+    named, in_session = line.format(', "user": "u"'), line.format(', "session": "s"')
+    text = printed(info_of(tmp_path, line.format("") + in_session + named * 2))
+    assert "told apart by user (2), session (1); 1 of nobody" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("width", [1, 7, 20, 40])
