@@ -101,7 +101,7 @@ def test_a_reader_that_leaves_does_not_end_the_run(tmp_path: Path) -> None:
 
 
 BAD_INPUT = {
-    "no such format": (["day.ndjson", "--format", "nonsense"], "there are combined"),
+    "no such format": (["day.ndjson", "--format", "nonsense"], "there are gor"),
     "an empty target": (["day.ndjson", "--target", ""], "--target"),
     "a log without a UTF-8 name": (["odd"], "not UTF-8"),
     "nothing maps its hosts": (["day.ndjson", "--target", "elsewhere"], "map its hosts"),

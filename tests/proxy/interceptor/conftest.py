@@ -10,6 +10,7 @@ import pytest
 with warnings.catch_warnings():
     # mitmproxy calls its parser by old names while it is imported.
     warnings.simplefilter("ignore", DeprecationWarning)
+    import proxy.interceptor.master  # noqa: F401  # the whole of it, before any test does
     from proxy.interceptor.ca import prepare_ca
 
 HERE = Path(__file__).parent
