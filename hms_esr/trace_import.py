@@ -18,6 +18,7 @@ from hms_esr.options import Reading
 from hms_esr.plain import require_plain, to_shown
 from hms_esr.tapes import Recipe, build_at
 from hms_esr.terminal import plural
+from hms_esr.trace_out import refuse_overwriting
 from hms_esr.trace_reading import choose_reading, find_sources
 from hms_esr.trace_words import describe_account
 from hms_esr.trace_write import SCHEMA, write_events
@@ -40,9 +41,11 @@ def import_command(
         raise UsageError("name one place to write to: --out FILE for events, or --tape FOLDER")
     if tape is not None:
         return _build(sources, reading, tape, seed, json_file)
+    if reading.workers > 1:
+        raise UsageError("--workers is for --tape: one process writes the events of --out")
     how = choose_reading(reading, os.environ, here())
     way_out = choose_way_out(sys.argv, how.treatment)
-    return write_events("ops", sources, how, out or "-", json_file, way_out=way_out)
+    return write_events("ops", sources, how, out or "-", json_file, way_out=way_out, seed=seed)
 
 
 def _build(
@@ -52,12 +55,14 @@ def _build(
     seed: int,
     json_file: str | None,
 ) -> int:
-    said = Output(json_file)
     env, cwd = os.environ, here()
     folder = require_plain(Path(tape), "the tape")
     how = choose_reading(reading, env, cwd, links=True)
     way_out = choose_way_out(sys.argv, how.treatment)
-    recipe = Recipe(find_sources(sources, env, cwd), how, seed, way_out)
+    found = find_sources(sources, env, cwd)
+    refuse_overwriting(json_file, found.files)
+    said = Output(json_file)
+    recipe = Recipe(found, how, seed, way_out)
     try:
         info = build_at(cwd / folder, recipe)
     except OSError as error:

@@ -19,6 +19,7 @@ from hms_esr.exits import PASS
 from hms_esr.options import Reading
 from hms_esr.progress import show_progress
 from hms_esr.scratch import make_scratch, no_room
+from hms_esr.trace_out import refuse_overwriting
 from hms_esr.trace_reading import HowToRead, Sources, choose_reading, find_sources
 from replay.account import EXACT, Account, account_to_json
 from replay.compile import EmptyTraceError, build_tape
@@ -34,9 +35,11 @@ def info_command(sources: Sequence[str], reading: Reading, *, json_file: str | N
     """Read the log, print and write what is in it. Raises EsrError."""
     from hms_esr.trace_report import print_info
 
-    out = Output(json_file)
     env, cwd = os.environ, here()
-    info = read_info(choose_reading(reading, env, cwd), find_sources(sources, env, cwd))
+    found = find_sources(sources, env, cwd)
+    refuse_overwriting(json_file, found.files)
+    out = Output(json_file)
+    info = read_info(choose_reading(reading, env, cwd), found)
     print_info(out.console, info)
     out.write(info)
     out.check_heard()

@@ -13,7 +13,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol, cast
@@ -61,6 +61,17 @@ def choose_out(name: str) -> str:
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise UsageError(f"--out {path} cannot be written: choose a file that can")
     return name
+
+
+def refuse_overwriting(json_file: str | None, kept: Iterable[object]) -> None:
+    """Raises UsageError when `--json` would replace a log that is read, or what `--out` writes."""
+    if json_file is None or json_file == STDOUT:
+        return
+    place = Path(json_file).resolve()
+    if not is_stream(json_file) and any(
+        isinstance(each, Path) and each.resolve() == place for each in kept
+    ):
+        raise UsageError(f"--json {json_file} would overwrite the trace: name another file")
 
 
 def is_stream(name: str) -> bool:

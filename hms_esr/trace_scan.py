@@ -11,6 +11,7 @@ from hms_esr.exits import PASS
 from hms_esr.options import Reading
 from hms_esr.progress import show_progress
 from hms_esr.terminal import plural
+from hms_esr.trace_out import refuse_overwriting
 from hms_esr.trace_reading import HowToRead, Sources, choose_reading, find_sources
 from hms_esr.trace_report import print_findings
 from replay.account import EXACT, Account, Tally, account_to_json
@@ -25,10 +26,12 @@ SCHEMA: Final = "esr.trace-scan/1"
 
 def scan_command(sources: Sequence[str], reading: Reading, *, json_file: str | None) -> int:
     """Print what was found. Exit code 97 where something is that nobody allowed."""
-    out = Output(json_file)
     env, cwd = os.environ, here()
+    found = find_sources(sources, env, cwd)
+    refuse_overwriting(json_file, found.files)
+    out = Output(json_file)
     how = choose_reading(reading, env, cwd, gate=False)
-    account, findings = scan(find_sources(sources, env, cwd), how)
+    account, findings = scan(found, how)
     print_findings(out.console, findings.to_json())
     out.console.print(summary(account, findings), highlight=False, soft_wrap=True)
     out.write({"schema": SCHEMA, **findings.to_json(), "account": account_to_json(account)})

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from rich.console import Console
 from rich.text import Text
 
 from hms_esr.commands import Output, here
@@ -22,7 +23,14 @@ from hms_esr.options import Cut, Reading
 from hms_esr.plain import to_shown
 from hms_esr.progress import show_progress
 from hms_esr.scratch import make_scratch, no_room
-from hms_esr.trace_out import STDOUT, ByteSink, choose_out, is_stream, open_out
+from hms_esr.trace_out import (
+    STDOUT,
+    ByteSink,
+    choose_out,
+    is_stream,
+    open_out,
+    refuse_overwriting,
+)
 from hms_esr.trace_reading import HowToRead, Sources, choose_reading, find_sources
 from hms_esr.trace_words import describe_account
 from replay.account import Account, Tally, account_to_json
@@ -40,6 +48,9 @@ SCHEMA: Final = "esr.trace/1"
 VEGETA: Final = "vegeta"
 TIMES: Final = ".times"
 """Vegeta's targets have no time: it goes into a file beside them."""
+NO_PLACE_FOR_TIMES: Final = (
+    "vegeta's targets have no times, and there is no file for them to lie beside: they are not kept"
+)
 WRITERS: Final[dict[str, Callable[[ByteSink], EventWriter]]] = {
     "ops": OpsWriter,
     "har": HarWriter,
@@ -93,23 +104,35 @@ def write_events(
     *,
     way_out: str = "",
     drop_twins: bool = False,
+    seed: int = 0,
 ) -> int:
     """Write, and say what became of every entry: not where the events themselves are printed."""
     out = choose_out(out)
     if out == STDOUT and json_file == STDOUT:
         raise UsageError("--out - and --json - cannot both have standard output: name a file")
-    said = Output(json_file, is_quiet=out == STDOUT)
     found = find_sources(sources, os.environ, here())
-    findings = Findings()
+    refuse_overwriting(json_file, (*found.files, *([] if is_stream(out) else [Path(out)])))
+    said = Output(json_file, is_quiet=out == STDOUT)
+    tally = Tally()
+    if to == VEGETA and is_stream(out):
+        tally.note(NO_PLACE_FOR_TIMES)
     with ExitStack() as stack:
         writer = open_writer(to, out, stack)
         account = write_trace(
-            found, writer, how, stack, findings=findings, way_out=way_out, drop_twins=drop_twins
-        )
-    said.console.print(Text(to_shown(describe_account(account_to_json(account)))), soft_wrap=True)
+            found, writer, how, stack, tally=tally, way_out=way_out, drop_twins=drop_twins,
+            seed=seed,
+        )  # fmt: skip
+    print_written(said.console, account)
     said.write(describe_written(account, out))
     said.check_heard()
     return PASS
+
+
+def print_written(console: Console, account: Account) -> None:
+    """What became of every entry, and what a person should know of it."""
+    lines = (describe_account(account_to_json(account)), *(f"note  {n}" for n in account.notes))
+    for line in lines:
+        console.print(Text(to_shown(line)), soft_wrap=True)
 
 
 def open_writer(to: str, out: str, stack: ExitStack) -> EventWriter:
@@ -127,9 +150,10 @@ def write_trace(
     how: HowToRead,
     stack: ExitStack,
     *,
-    findings: Findings | None = None,
+    tally: Tally | None = None,
     way_out: str = "",
     drop_twins: bool = False,
+    seed: int = 0,
     in_order: bool = True,
     most: int | None = None,
 ) -> Account:
@@ -137,7 +161,7 @@ def write_trace(
 
     Raises TraceError, LeakError with the way out, ScratchError when there is no room to sort.
     """
-    findings = Findings() if findings is None else findings
+    findings = Findings()
     scratch = make_scratch("esr-sort-", stack)
     treatment, judge = how.treatment, None
     if treatment.gate:
@@ -155,6 +179,8 @@ def write_trace(
                 judge=judge,
                 allowed=treatment.allowed,
                 in_order=in_order,
+                tally=tally,
+                seed=seed,
                 drop_twins=drop_twins,
                 keeps_credentials=treatment.anonymise is not None,
                 most=most,

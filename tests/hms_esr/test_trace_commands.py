@@ -324,6 +324,46 @@ def test_a_tape_plays_and_cannot_be_read_anew(esr: Esr, log: str, tmp_path: Path
     assert "is a tape" in refused.stderr
 
 
+def test_a_result_never_overwrites_the_trace(esr: Esr, log: str, tmp_path: Path) -> None:
+    before = (tmp_path / log).read_bytes()
+    (tmp_path / "link").symlink_to(log)
+    for words in (
+        ("info", log, "--json", f"./{log}"),
+        ("scan", log, "--json", "link"),
+        ("import", log, "--tape", "t", "--json", log),
+        ("import", log, "--out", "x", "--json", log),
+        ("import", log, "--out", "x", "--json", "x"),
+    ):
+        ran = esr("trace", *words)
+        assert ran.exit_code == 2
+        assert "would overwrite the trace" in ran.stderr
+    assert (tmp_path / log).read_bytes() == before
+    # --out may: what is written takes its place once all of it was read.
+    assert esr("trace", "import", log, "--out", log).exit_code == 0
+    assert [event["url"] for event in read_events(tmp_path / log)] == [e["url"] for e in EVENTS]
+
+
+def test_the_seed_decides_where_stamps_fall(esr: Esr, tmp_path: Path) -> None:
+    line = '192.0.2.1 - - [15/Mar/2020:12:00:00 +0000] "GET /{} HTTP/1.1" 200 5\n'
+    (tmp_path / "a.log").write_text("".join(map(line.format, range(5))))
+
+    def stamps(seed: str) -> list[str]:
+        assert esr("trace", "import", "a.log", "--seed", seed, "--out", "x").exit_code == 0
+        return [event["ts"] for event in read_events(tmp_path / "x")]
+
+    assert stamps("1") == stamps("1") != stamps("2")
+    ran = esr("trace", "import", "a.log", "--workers", "2", "--out", "x")
+    assert ran.exit_code == 2
+    assert "--workers is for --tape" in ran.stderr
+
+
+def test_what_is_not_kept_is_noted(esr: Esr, log: str) -> None:
+    ran = esr("trace", "export", log, "--to", "vegeta", "--out", "-")
+    assert ran.exit_code == 0
+    assert "note  vegeta's targets have no times" in ran.stderr
+    assert "note" not in esr("trace", "export", log, "--to", "vegeta", "--out", "x").output
+
+
 def test_a_tape_without_room_is_a_sentence_and_leaves_nothing(
     esr: Esr, log: str, tmp_path: Path
 ) -> None:
