@@ -354,7 +354,7 @@ def test_routes_are_bounded(tmp_path: Path) -> None:
     [
         (b"", "nothing to replay: it is empty"),
         (b"\n\n", r"blank line \(2, first at x:1\)"),
-        (b"{}\n[]\n", r"no method \(1, first at x:1\)|no ts \(1, first at x:1\)"),
+        (b'{"url": "/"}\n[]\n', r"no method \(1, first at x:1\)|no ts \(1, first at x:1\)"),
         (b"\x89PNG\r\n\x1a\n", "looks like a PNG image. It reads "),
         (bytes(100), "looks like (binary data|nothing but NUL)"),
         (b"Dear diary\n", "in none of the formats"),
