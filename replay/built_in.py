@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from replay.fields.leaf import Leaf
+from replay.fields.nested import MAX_OPENED, decode_base64, may_be_base64
 from replay.pseudonyms.ids import may_be_id_by_itself
 from replay.pseudonyms.pseudonyms import Pseudonyms, has_digit
 from replay.pseudonyms.quick import HARMLESS
@@ -48,6 +49,7 @@ SHORTEST_OPENED: Final = 11
 
 _ID_HEADERS: Final = frozenset(("idempotency-key", "x-idempotency-key"))
 _PERSON: Final = "person_name"
+_MAKES_TOKENS: Final = frozenset({"secret"})
 
 
 class BuiltIn:
@@ -66,6 +68,8 @@ class BuiltIn:
         path = path.removeprefix("answer.")
         if path in ("user", "session"):
             return self.pseudonyms.make(ID, text)
+        if len(text) >= SHORTEST_OPENED and self._is_text_inside(path, name, text):
+            return text
         if path.startswith("header."):
             return self._header(path[7:], name, text)
         if ".path[" in path:
@@ -75,6 +79,15 @@ class BuiltIn:
         if path.startswith("cookie."):
             return self._cookie(name, text)
         return self.value(telling_name(path, name), text)
+
+    def _is_text_inside(self, path: str, name: str, text: str) -> bool:
+        """Base64 of a text is opened, and what it says replaced, wherever that is possible."""
+        if path.count("|") >= MAX_OPENED or text in (self.user, self.session):
+            return False
+        kinds = kinds_of_name(telling_name(path, name))
+        if not kinds or not _MAKES_TOKENS.isdisjoint(kinds):
+            return False
+        return may_be_base64(text) and decode_base64(text) is not None
 
     def is_settled(self, path: str, name: str, text: str) -> bool:
         """True when `choose` leaves the text, and all that is inside, whatever its digits are.
@@ -89,7 +102,6 @@ class BuiltIn:
                 return True
             if kinds and (has_digit(text) or _PERSON in kinds):
                 return False
-            name = "" if kinds else name
         else:
             name = telling_name(path, name)
             if kinds_of_name(name):
@@ -120,7 +132,7 @@ class BuiltIn:
             return self.pseudonyms.make(ID, text) or text
         if has_digit(text) or _PERSON in kinds:
             return self.pseudonyms.of_named(name, text)
-        return self.pseudonyms.free_text("" if kinds else name, text)
+        return self.pseudonyms.free_text(name, text)
 
     def _is_of_whom(self, text: str) -> bool:
         """It is what tells this event's user or session, whatever it is called here."""
@@ -131,7 +143,12 @@ class BuiltIn:
     def _cookie(self, name: str, text: str) -> str:
         made = self.value(name, text)
         # A long value with digits is somebody's token, whatever it is called.
-        if made == text and len(text) >= _TOKEN and has_digit(text):
+        if (
+            made == text
+            and len(text) >= _TOKEN
+            and has_digit(text)
+            and not self.pseudonyms.is_made(telling_name(f"cookie.{name}", name), text)
+        ):
             return self.pseudonyms.make(ID, text) or text
         return made
 

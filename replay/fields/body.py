@@ -18,6 +18,7 @@ from replay.fields.multipart import map_multipart
 from replay.fields.nested import opened
 from replay.fields.packed import GZIP_MAGIC, pack, unpack
 from replay.fields.places import Show
+from replay.fields.table import map_table
 
 MAX_BODY: Final = 16 * 1024 * 1024
 """A longer one is one text."""
@@ -112,9 +113,32 @@ def _map_structure(text: str, first: str, low: str, show: Show, here: str, name:
             return mapped
     if "form-urlencoded" in low or (not low and "&" in text and _FORM_LIKE.match(text)):
         return map_pairs(text, show, f"{here}.form")
+    if "csv" in low or "tab-separated" in low:
+        return map_table(text, "\t" if "tab-" in low else ",", show, f"{here}.table")
+    if "event-stream" in low:
+        return _map_events(text, show, here, name)
     if first == "<" or "xml" in low or "html" in low:
         return map_markup(text, show, f"{here}.{'html' if 'html' in low else 'xml'}")
     return None
+
+
+def _map_events(text: str, show: Show, here: str, name: str) -> str:
+    """Server-sent events: `data: {...}`, a line each."""
+    lines = text.split("\n")
+    for at, line in enumerate(lines):
+        bare = line.rstrip("\r")
+        field, _, value = bare.partition(":")
+        value = value.lstrip(" ")
+        if not value or field not in ("data", "id"):
+            field, value = "", bare
+        if not value.strip():
+            continue
+        mapped = map_json(value, show, f"{here}[{at}].$", name) if field == "data" else None
+        if mapped is None:
+            mapped = show(f"{here}[{at}].text", name, value) or ""
+        if mapped != value:
+            lines[at] = bare[: len(bare) - len(value)] + mapped + line[len(bare) :]
+    return "\n".join(lines)
 
 
 def _map_lines(text: str, show: Show, here: str, name: str) -> str:

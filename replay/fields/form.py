@@ -5,6 +5,7 @@ A value that is left as it is stays byte-identical, however it was written. Read
 
 from __future__ import annotations
 
+from replay.fields.labels import is_naming, is_valued, read_label
 from replay.fields.percent import decode_plus, encode_plus
 from replay.fields.places import MAX_LEAVES, Show, looks_like_data, step
 from replay.fields.siblings import Part, part_of, show_together
@@ -19,10 +20,12 @@ def map_pairs(raw: str, show: Show, here: str) -> str:
     pairs: list[str | None] = list(raw.split("&"))
     parts: list[Part] = []
     is_changed = False
+    label = ""
     for at, pair in enumerate(pairs):
         if not pair:
             continue
-        new = _map_pair(pair, show, here, at, parts)
+        new = _map_pair(pair, show, here, at, parts, label)
+        label = _label_of(pair)
         if new is not pair:
             pairs[at] = new
             is_changed = True
@@ -35,7 +38,15 @@ def map_pairs(raw: str, show: Show, here: str) -> str:
     return "&".join([pair for pair in pairs if pair is not None]) if is_changed else raw
 
 
-def _map_pair(pair: str, show: Show, here: str, at: int, parts: list[Part]) -> str | None:
+def _label_of(pair: str) -> str:
+    """What it says of the pair after it: `name=ssn&value=...`."""
+    key, _, raw = pair.partition("=")
+    return read_label(decode_plus(raw)) if is_naming(key) else ""
+
+
+def _map_pair(
+    pair: str, show: Show, here: str, at: int, parts: list[Part], label: str
+) -> str | None:
     """The very pair when nothing of it changed, None when it is taken out."""
     raw_key, mark, raw = pair.partition("=")
     if not mark:
@@ -53,7 +64,7 @@ def _map_pair(pair: str, show: Show, here: str, at: int, parts: list[Part]) -> s
     part = part_of(key, text, at)
     if part is not None:
         parts.append(part)
-    new = show(here + step(key), key, text)
+    new = show(here + step(key), label if label and is_valued(key) else key, text)
     if new is None:
         return None
     if new == text:

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from replay.fields.labels import is_naming, is_valued, read_label
 from replay.fields.places import MAX_LEAVES, Show, looks_like_data, step
 from replay.fields.siblings import Part, part_of, show_together
 
@@ -103,14 +104,17 @@ class _Walk:
         tokens = self._tokens
         around: list[_Around] = []
         index, parts = -2, list[Part]()
+        label, key_before = "", 0
         path = here
         # index: -1 in an object, -2 at the top, else the number of the next item of an array.
         for at in range(1, len(tokens), 2):
             token = tokens[at]
             first = token[0]
             if first == '"' and token[-1] == ":":
-                name = self._key(token, at, here)
-                path = here + step(name)
+                key = name = self._key(token, at, here)
+                path = here + step(key)
+                if is_valued(key):
+                    name = label if key_before == at - 4 and label else self._label_after(at) or key
                 continue
             if first in "}]":
                 if len(parts) > 1:
@@ -125,10 +129,20 @@ class _Walk:
                 here, index, parts = path, (-1 if first == "{" else 0), []
             elif first == '"':
                 text = token[1:-1] if "\\" not in token else _unescape(token)
+                if index == -1 and is_naming(name):
+                    label, key_before = read_label(text), at - 2
                 self._value(at, path, name, text, parts if index == -1 else None)
             elif first in "-0123456789":
                 self._number(at, path, name, token, parts if index == -1 else None)
         return self.is_changed
+
+    def _label_after(self, at: int) -> str:
+        """What the next key of the object says of the value after this one."""
+        following = self._tokens[at + 4 : at + 7 : 2]
+        if len(following) < 2 or not (following[0][-1] == ":" and following[1][0] == '"'):
+            return ""
+        key, said = following[0][:-1].rstrip(_SPACE)[1:-1], following[1]
+        return read_label(_unescape(said)) if said[-1] == '"' and is_naming(key) else ""
 
     def _key(self, token: str, at: int, here: str) -> str:
         raw = token[:-1].rstrip(_SPACE)

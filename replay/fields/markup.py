@@ -11,6 +11,7 @@ import re
 from html import escape, unescape
 from typing import Final
 
+from replay.fields.labels import is_naming, is_valued, read_label
 from replay.fields.places import MAX_LEAVES, Show, looks_like_data, step
 
 # The look behind keeps the search from trying again at every letter of a long word.
@@ -19,6 +20,11 @@ _NAME: Final = re.compile(r"/?([A-Za-z_][\w:.-]{0,63})")
 _PLAIN_TAG: Final = re.compile(r"/?[A-Za-z_][\w:.-]{0,63}(?:\s[A-Za-z\s-]{0,64})?/?")
 _TELLING: Final = ("name", "id", "property")
 _TOLD: Final = frozenset({"value", "content"})
+_LABELS: Final = frozenset({"th", "dt", "label", "td", "legend"})
+_LABELLED: Final = frozenset({"td", "dd", "output", "span", "div", "p", "strong", "b"})
+"""Elements of a page in which a label stands, and in which what it is the label of."""
+_CDATA: Final = "![CDATA["
+_CDATA_END: Final = "]]>"
 
 
 def map_markup(text: str, show: Show, here: str) -> str | None:
@@ -26,19 +32,48 @@ def map_markup(text: str, show: Show, here: str) -> str | None:
     if text.count("<") + text.count("=") > MAX_LEAVES:
         return None
     pieces = text.split("<")
-    name = ""
+    name = label = ""
     pieces[0] = _map_text(pieces[0], name, show, here) if pieces[0] else ""
     for at in range(1, len(pieces)):
         piece = pieces[at]
+        if piece.startswith(_CDATA):
+            shown = (label if _is_labelled(name) else "") or name
+            pieces[at] = _map_cdata(piece, shown, show, here + step(name or "cdata"))
+            continue
         tag, mark, after = piece.partition(">")
         if not mark:
             new = _map_text(piece, name, show, here)
         else:
             new_tag = _map_tag(tag, show, here)
             name = _name_of(tag)
-            new = f"{new_tag}>{_map_text(after, name, show, here + step(name))}"
+            is_labelled = bool(label) and _is_labelled(name)
+            shown = label if is_labelled else name
+            new = f"{new_tag}>{_map_text(after, shown, show, here + step(name))}"
+            if name and (is_labelled or after.strip()):
+                label = read_label(after.strip().rstrip(":")) if _is_label(name) else ""
         pieces[at] = new
     return "<".join(pieces)
+
+
+def _is_label(name: str) -> bool:
+    return name.lower() in _LABELS or is_naming(name)
+
+
+def _is_labelled(name: str) -> bool:
+    return name.lower() in _LABELLED or is_valued(name)
+
+
+def _map_cdata(piece: str, name: str, show: Show, path: str) -> str:
+    """Text as it is, up to `]]>`; where it holds markup of its own, up to that."""
+    text, mark, after = piece[len(_CDATA) :].partition(_CDATA_END)
+    bare = text.strip()
+    if not bare:
+        return piece
+    new = show(path, name, bare)
+    if new == bare:
+        return piece
+    made = (new or "").replace(_CDATA_END, "")
+    return f"{_CDATA}{text.replace(bare, made, 1)}{mark}{after}"
 
 
 def show_tags(text: str, elements: tuple[str, ...], show: Show, here: str) -> None:

@@ -17,6 +17,8 @@ from typing import Any, Final, cast
 from replay.fields.form import map_pairs
 from replay.fields.json_body import map_json
 from replay.fields.leaf import Leaf, Visit
+from replay.fields.markup import map_markup
+from replay.fields.packed import pack, unpack
 from replay.fields.percent import ENCODED, decode, encode
 from replay.fields.places import Show
 from replay.fields.url_parts import map_url
@@ -25,7 +27,7 @@ MAX_OPENED: Final = 4
 _SHORTEST: Final = 8
 _SHORTEST_BASE64: Final = 11
 _LONGEST_URL: Final = 65_536
-_MARK: Final = re.compile(r"[{\[%&?]|://")
+_MARK: Final = re.compile(r"[{\[%&?<]|://")
 _ABSOLUTE: Final = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _NO_URL: Final = re.compile(r'[\s<>"]')
 # A name holds no `=` and a value no `&`, so there is one way to read a text.
@@ -33,7 +35,16 @@ _FORM: Final = re.compile(r"(?:[\w.\[\]%+-]{1,64}=[^\s&<>]*&)++[\w.\[\]%+-]{1,64
 # It begins with two characters that a printable text can begin with: this sorts out most words
 # and tokens before anything is decoded.
 _BASE64: Final = re.compile(
-    r"(?:[CDI-Za-f][AC-HM-QS-Xc-gi-ns-wy-z0-389+/_-]|[w-z0-9][I-LY-Zabo-r4-7])[A-Za-z0-9+/_-]+={0,2}"
+    r"(?:[CDI-Za-f][AC-HM-QS-Xc-gi-ns-wy-z0-389+/_-]|[w-z0-9][I-LY-Zabo-r4-7]|H4sI)"
+    r"[A-Za-z0-9+/_-]+={0,2}"
+)
+PACKED: Final = "H4sI"
+"""What the base64 of something gzipped begins with."""
+_MOST_TIMES: Final = 64
+"""What is packed may be so many times as long once it is opened, not more."""
+# Addresses that open a door to whoever knows them: in parts they would say nothing.
+_SECRET_URL: Final = re.compile(
+    r"hooks\.slack\.com/(?:services|workflows)/|/api/webhooks/|api\.telegram\.org/bot"
 )
 # What a named tuple's own constructor does, in one call of C: a log has millions of leaves.
 _leaf: Final = cast("Callable[[tuple[Any, ...]], Leaf]", partial(tuple.__new__, Leaf))
@@ -65,8 +76,10 @@ def _map_inside(path: str, name: str, text: str, show: Show) -> str | None:
         mapped = map_json(text, show, f"{path}|$", name)
         if mapped is not None:
             return mapped
-    if text[0] in "hH/" and _is_url(text):
+    if text[0] in "hH/" and _is_url(text) and _SECRET_URL.search(text) is None:
         return map_url(text, show, f"{path}|url")
+    if text[0] == "<" and text[-1] == ">" and ("</" in text or "/>" in text):
+        return map_markup(text, show, f"{path}|xml")
     if "&" in text and "=" in text and _FORM.fullmatch(text) is not None:
         return map_pairs(text, show, f"{path}|form")
     if "%" in text and ENCODED.search(text) is not None:
@@ -90,11 +103,34 @@ def _map_base64(path: str, name: str, text: str, visit: Visit, depth: int) -> st
     new = visit(Leaf(path, name, text))
     if new != text:
         return new
+    if text.startswith(PACKED):
+        return _map_packed(path, name, text, visit, depth)
     inner = decode_base64(text)
     if inner is None:
         return text
     mapped = opened(visit, depth + 1)(f"{path}|base64", name, inner)
     return text if mapped == inner else _encode_base64(mapped or "", text)
+
+
+def _map_packed(path: str, name: str, text: str, visit: Visit, depth: int) -> str:
+    """Base64 of a gzipped text."""
+    plain = text.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        packed = b64decode(plain + "=" * (-len(plain) % 4))
+        opened_up = unpack(packed, "gzip", _MOST_TIMES * len(text))
+        inner = opened_up[0].decode() if opened_up is not None else ""
+    except ValueError:
+        return text
+    mapped = opened(visit, depth + 1)(f"{path}|gzip", name, inner) if inner else inner
+    if mapped == inner:
+        return text
+    coded = b64encode(pack((mapped or "").encode("utf-8", "replace"), "gzip")).decode("ascii")
+    return coded.replace("+", "-").replace("/", "_") if "-" in text or "_" in text else coded
+
+
+def may_be_base64(text: str) -> bool:
+    """It looks like base64, of a text or of something packed."""
+    return _BASE64.fullmatch(text) is not None
 
 
 def decode_base64(text: str) -> str | None:

@@ -14,23 +14,25 @@ _GZIP_HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
-def unpack(body: bytes, coding: str) -> tuple[bytes, str] | None:
+def unpack(body: bytes, coding: str, most_bytes: int | None = None) -> tuple[bytes, str] | None:
     """What the body holds and how it was packed; None when it is not packed, or not soundly.
 
     coding: the `Content-Encoding`; gzip is also told by its first bytes.
     """
+    limit = MAX_OPENED_BYTES if most_bytes is None else min(most_bytes, MAX_OPENED_BYTES)
     low = coding.strip().lower()
     if body.startswith(GZIP_MAGIC):
-        return _inflate(body, _GZIP, "gzip")
+        return _inflate(body, _GZIP, "gzip", limit)
     if low != "deflate":
         return None
-    return _inflate(body, zlib.MAX_WBITS, "zlib") or _inflate(body, -zlib.MAX_WBITS, "raw")
+    wrapped = _inflate(body, zlib.MAX_WBITS, "zlib", limit)
+    return wrapped or _inflate(body, -zlib.MAX_WBITS, "raw", limit)
 
 
-def _inflate(body: bytes, bits: int, kind: str) -> tuple[bytes, str] | None:
+def _inflate(body: bytes, bits: int, kind: str, limit: int) -> tuple[bytes, str] | None:
     machine = zlib.decompressobj(bits)
     try:
-        data = machine.decompress(body, MAX_OPENED_BYTES)
+        data = machine.decompress(body, limit)
     except zlib.error:
         return None
     return (data, kind) if machine.eof and not machine.unused_data else None

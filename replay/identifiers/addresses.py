@@ -24,6 +24,7 @@ _DOMAIN: Final = re.compile(
     r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(xn--[a-z0-9-]{2,40}|[^\W\d_]{2,24})(?![\w-])",
     re.IGNORECASE,
 )
+_QUOTED: Final = re.compile(r"\"[^\"@,:;=<>{}\[\]]{1,64}\"\Z")
 _LOCAL_EDGE: Final = "!#$%&'*/=?^`{|}~.+-\u200b"
 _FILES: Final = frozenset(
     {"avif", "bmp", "cjs", "css", "csv", "gif", "gz", "htm", "html", "ico", "jpeg", "jpg", "js",
@@ -49,6 +50,9 @@ def find_emails(look: Look) -> Iterator[Span]:
     at = text.find("@")
     while at >= 0:
         domain = _DOMAIN.match(text, at + 1)
+        quoted = _QUOTED.search(text, max(0, at - 66), at) if text[at - 1 : at] == '"' else None
+        if domain is not None and quoted is not None and not is_reserved_email(domain[0]):
+            yield Span("email", quoted.start(), domain.end())
         local = _LOCAL.search(text, max(0, at - 64), at) if domain is not None else None
         if domain is not None and local is not None:
             start = local.start() + len(local[0]) - len(local[0].lstrip(_LOCAL_EDGE))

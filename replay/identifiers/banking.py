@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from replay.identifiers import names
-from replay.identifiers.kinds import Span
+from replay.identifiers.kinds import NOBODYS, Span
 from replay.identifiers.look import Look, Window
 from replay.identifiers.sandbox import is_sandbox_aba, is_sandbox_account, is_sandbox_iban
 
@@ -80,13 +80,13 @@ def find_ibans(look: Look) -> Iterator[Span]:
         start = found.start()
         if start and text[start - 1].isalnum():
             continue
-        end = _iban_end(text, start)
+        end, compact = _iban_end(text, start)
         if end:
-            yield Span("iban", start, end)
+            yield Span(NOBODYS if is_sandbox_iban(compact) else "iban", start, end)
 
 
-def _iban_end(text: str, start: int) -> int:
-    """Where the IBAN that begins there ends; 0 when there is none."""
+def _iban_end(text: str, start: int) -> tuple[int, str]:
+    """Where the IBAN that begins there ends, and what it says; 0 when there is none."""
     chars: list[str] = []
     at = start
     while at < len(text) and len(chars) < _LONGEST_IBAN:
@@ -96,16 +96,16 @@ def _iban_end(text: str, start: int) -> int:
             at += 1
             is_last = at == len(text) or not text[at].isalnum()
             if is_last and len(chars) >= _SHORTEST_IBAN and is_iban("".join(chars)):
-                return at
+                return at, "".join(chars)
         elif char in _IBAN_GAP and at + 1 < len(text) and text[at + 1].isalnum():
             at += 1
         else:
             break
-    return 0
+    return 0, ""
 
 
 def is_iban(compact: str) -> bool:
-    """Of a country that has them, as long as it says, and it adds up."""
+    """Of a country that has them, as long as it says, and it adds up; the sandbox's too."""
     from stdnum import iban
 
-    return bool(iban.is_valid(compact, check_country=False)) and not is_sandbox_iban(compact)
+    return bool(iban.is_valid(compact, check_country=False))

@@ -14,7 +14,8 @@ from replay.identifiers.addresses import find_addresses, find_emails, find_user_
 from replay.identifiers.banking import find_accounts, find_ibans, find_routing_numbers
 from replay.identifiers.cards import find_cards
 from replay.identifiers.dates import find_birth_dates
-from replay.identifiers.kinds import Span, choose_spans
+from replay.identifiers.fold import INVISIBLE
+from replay.identifiers.kinds import NOBODYS, Span, choose_spans
 from replay.identifiers.look import Look
 from replay.identifiers.people_numbers import find_people_numbers
 from replay.identifiers.person_names import find_person_names
@@ -55,4 +56,16 @@ def find_identifiers(name: str, text: str) -> list[Span]:
     name: what the text is called; it decides about everything that says nothing by itself.
     """
     look = Look(name, text)
-    return choose_spans([span for find in _FINDERS for span in find(look)])
+    spans = [span for find in _FINDERS for span in find(look)]
+    if INVISIBLE in look.text:
+        spans += _without_invisible(name, look.text)
+    return [span for span in choose_spans(spans) if span.kind != NOBODYS]
+
+
+def _without_invisible(name: str, folded: str) -> Iterator[Span]:
+    """What is found once what nobody sees is gone, at its places in the text."""
+    places = [at for at, char in enumerate(folded) if char != INVISIBLE]
+    look = Look(name, folded.replace(INVISIBLE, ""))
+    for find in _FINDERS:
+        for kind, start, end in find(look):
+            yield Span(kind, places[start], places[end - 1] + 1)

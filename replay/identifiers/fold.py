@@ -11,7 +11,7 @@ import unicodedata
 from typing import Final
 
 _HELD: Final = 8_192
-_INVISIBLE: Final = "\u200b"
+INVISIBLE: Final = "\u200b"
 """Stands for everything that takes no room, such as a soft hyphen."""
 
 
@@ -45,7 +45,7 @@ def _fold_one(char: str) -> str:
     if category in ("Zs", "Zl", "Zp"):
         return " "
     if category in ("Cf", "Mn"):
-        return _INVISIBLE
+        return INVISIBLE
     plain = unicodedata.normalize("NFKC", char)
     if len(plain) == 1:
         # An enclosed or raised digit, and a dash or a space that only looked otherwise.

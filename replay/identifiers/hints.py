@@ -29,7 +29,7 @@ _LOOKS: Final = re.compile(
     r"|do[opr]_v[0-9]_|shp(?:at|ca|pa|ss)_|hf_[A-Za-z0-9]{12}|(?<![A-Za-z0-9])sk-[\w-]{24}"
     r"|hv[sb]\.[\w-]{12}|ya[0-9]{2}\.|GOCSPX|ATATT|glsa_|nvapi-|figd_|PMAK-|rubygems_"
     r"|dapi[0-9a-f]{12}|key-[0-9a-f]{24}|LTAI|sq[0-9]|EAA[A-Za-z0-9]{24}|[0-9]{8}:AA"
-    r"|AccountKey=|hooks\.slack"
+    r"|AccountKey=|hooks\.slack|NRAK-|/webhooks/|H[0-9]sI"
     r"|[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
     r"|[0-9][0-9a-fA-F]{3}:[0-9a-fA-F]{0,4}:"
     r"|\+[( ]{0,2}[0-9][0-9 ()./\u00b7\u2022\u200b_-]{6}"

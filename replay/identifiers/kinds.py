@@ -51,7 +51,9 @@ _ALL: Final = (
 )
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in _ALL})
-_RANK: Final = {kind.name: rank for rank, kind in enumerate(_ALL)}
+NOBODYS: Final = ""
+"""The kind of a span that belongs to nobody: nothing in it is anything else."""
+_RANK: Final = {NOBODYS: -1, **{kind.name: rank for rank, kind in enumerate(_ALL)}}
 
 
 def choose_spans(found: list[Span]) -> list[Span]:

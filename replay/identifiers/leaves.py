@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from replay.fields.labels import is_naming, is_valued
 from replay.fields.leaf import Leaf
 from replay.identifiers import names
 from replay.identifiers.cards import CARD_GROUPS
@@ -22,10 +23,9 @@ Found = Callable[[str, str, str], None]
 
 _WEAK: Final = frozenset(
     {"value", "values", "val", "number", "num", "no", "nr", "text", "content", "contents", "data",
-     "digits", "raw", "plain", "string", "item", "items", "name", "#text", "$t"}
+     "digits", "raw", "plain", "string", "item", "items", "name", "#text", "$t", "family",
+     "given"}
 )  # fmt: skip
-_NAMING: Final = frozenset({"name", "key", "field", "label", "param", "parameter", "attribute"})
-_VALUED: Final = frozenset({"value", "val", "text", "content", "data", "answer"})
 _STEP: Final = re.compile(r"\.([A-Za-z_$][\w$-]*)|\[\"((?:[^\"\\]|\\.){1,128})\"\]")
 _LONGEST_LABEL: Final = 64
 _TOLD_PARTS: Final = (names.SSN, names.EIN, names.CARD, names.ABA, names.ACCOUNT, names.PHONE)
@@ -61,17 +61,17 @@ def context_of(leaf: Leaf, before: Leaf) -> str:
     if path == "session":
         return ""  # what tells sessions apart is meant to be opaque
     low = name.lower()
-    if low not in _WEAK and low not in _VALUED:
+    if low not in _WEAK and not is_valued(name):
         return name
-    if low in _VALUED and _names_it(before, leaf):
-        return joined_name(before.text, name)
+    if is_valued(name) and _names_it(before, leaf):
+        return before.text
     around = _STEP.findall(path)[-2:-1]
     return joined_name(around[0][0] or around[0][1], name) if around else name
 
 
 def _names_it(before: Leaf, leaf: Leaf) -> bool:
     return (
-        before.name.lower() in _NAMING
+        is_naming(before.name)
         and len(before.text) <= _LONGEST_LABEL
         and _holder(before) == _holder(leaf)
     )

@@ -56,7 +56,8 @@ SSN: Final = _pattern(
     r"-ssns?-", r"-ssn", r"ssn-", r"-s-s-n-", r"-social-", r"social-?(?:security|insurance|sec)",
     r"-social(?:number|nr|no|num|id)-", r"tax-?payer", r"tax-?(?:id|no|nr|num|file|ident)",
     r"-tins?-", r"-itin", r"itin-", r"citizen(?!ship)", r"-national-?id",
-    r"-ss-?(?:no|num|number)-",
+    r"-ss-?(?:no|num|number)-", r"-soc-sec", r"-sozialversicherungs",
+    r"-svnr?-", r"-seguro-social-",
 )  # fmt: skip
 EIN: Final = _pattern(r"-f?ein-", r"-f?ein(?:number|no|nr|num)-", r"employer")
 CARD: Final = _pattern(
@@ -71,12 +72,14 @@ ABA: Final = _pattern(
 ACCOUNT: Final = _pattern(
     r"-(?:account|acct|acc|konto)-?(?:num|no|nr|nbr|number|nummer)s?-", r"bank-?acc", r"-dda-",
     r"-(?:checking|savings?|deposit)-?(?:account|acct)", r"-account-$", r"-acct-$",
+    r"-(?:account|acct)-\|-(?:num|no|nr|nbr|number)-$",
 )  # fmt: skip
 PHONE: Final = _pattern(
     r"phone(?!-?(?:id|type|model|os)-)", r"-tel-", r"-tele?(?:f|ph)", r"-tel(?:no|nr|num)",
     r"-mobile-(?!id-|os-|type-|app-|version-)", r"-mobil-", r"-mobile(?:no|nr|num|phone)",
     r"-cell-", r"-cell(?:no|nr|num|ular)", r"-fax", r"fax-", r"call-?back", r"msisdn",
-    r"whats-?app", r"-sms-", r"-contact-?(?:no|nr|num|number)-", r"-handy-", r"-call-",
+    r"whats-?app", r"-sms-", r"-contact-?(?:no|nr|num|number)-", r"-call-",
+    r"-handy(?:nummer|nr)?-", r"-celular-", r"-rufnummer-", r"-movil-", r"-portable-",
     r"-dial-", r"caller-?id",
 )  # fmt: skip
 BIRTH: Final = _pattern(
@@ -107,8 +110,14 @@ NUMBER_ID: Final = _pattern(
 
 PASSWORD: Final = _pattern(
     r"pass-?(?:word|wd|phrase|code)", r"-pwd-", r"-pwd", r"pwd-", r"-pass-", r"user-?pass-",
-    r"-psw-", r"-kennwort-", r"-passwort-", r"-contrase",
+    r"-psw-", r"-kennwort-", r"-passwort-", r"-contrase", r"-mot-de-passe-",
+    r"-motdepasse-", r"-senha-", r"-wachtwoord-",
 )  # fmt: skip
+ABOUT_SECRETS: Final = _pattern(
+    r"-(?:policy|policies|strength|type|length|field|label|rules?|format|changed|expires?|expiry|"
+    r"required|enabled|status|placeholder|title|version|algorithm|encoding)-$",
+)
+"""What is called so tells of secrets, and is none."""
 SECRET: Final = _pattern(
     r"secret", r"credential", r"-bearer-", r"-api-?tokens?-",
     r"(?:api|access|secret|private|encryption|encrypt|signing|master|shared|auth|account|license)"
@@ -134,14 +143,17 @@ PERSON_WORDS: Final = (
 PERSON_NAME: Final = _pattern(
     r"-(?:first|last|full|given|family|middle|maiden|sur|fore|legal|birth|christian|preferred)"
     r"-?names?-",
-    r"-(?:fname|lname|mname|surname|forename|vorname|nachname|prenom|apellidos?|nombre)-",
+    r"-(?:fname|lname|mname|surname|forename|vorname|nachname|prenom|apellido|nombre|cognome|"
+    r"sobrenome|achternaam|voornaam|nom-de-famille)s?-",
     rf"-(?:{PERSON_WORDS})s?-?(?:(?:full|first|last)-?)?names?-",
     r"-name-?on-?card-",
     r"-(?:claimant|patient|applicant|beneficiary|payee|spouse|cardholder|insured|borrower)-$",
+    r"-(?:account|card|policy)-?holder-$", r"-contact-?person-$", r"-next-of-kin-$",
+    r"-name-\|-(?:family|given)-$",
 )  # fmt: skip
 """Whatever looks like a name there is one."""
 MAYBE_NAME: Final = _pattern(
-    r"(?:^|\|)-names?-$", r"-(?:user|display|screen|real|nick)-?name-$", r"^-user-$"
+    r"(?:^|\|)-(?:x-)?names?-$", r"-(?:user|display|screen|real|nick)-?names?-$", r"^-user-$"
 )
 """A product, a city and a person are all called so: there it must be a known first name."""
 THING: Final = _pattern(

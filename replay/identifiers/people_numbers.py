@@ -18,6 +18,8 @@ from replay.identifiers.sandbox import is_sandbox_ein, is_sandbox_itin, is_sandb
 _SSN: Final = (3, 2, 4)
 _ITIN_GROUPS: Final = frozenset({*range(50, 66), *range(70, 89), *range(90, 93), *range(94, 100)})
 _EIN: Final = (2, 7)
+_SHAPES: Final = frozenset({_SSN, _EIN, (3, 3, 3), (3, 6), (5, 4)})
+"""How nine digits of a person are written, where they do not stand alone."""
 _DASHES: Final = frozenset({*"-\u00b7\u2022", "\u200b", "\u200b\u200b"})
 
 
@@ -60,6 +62,9 @@ def _is_spaced(window: Window) -> bool:
 
 
 def _is_told(look: Look, window: Window, pattern: names.Pattern) -> bool:
+    is_shaped = window.is_bare or window.sizes in _SHAPES
+    if not is_shaped and not look.is_alone(window.start, window.end):
+        return False  # the end of a phone number, of an IBAN
     return look.is_free(window, pattern) and look.tells(pattern, window.start, window.end)
 
 

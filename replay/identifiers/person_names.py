@@ -30,11 +30,22 @@ _TITLED: Final = re.compile(rf"(?<![^\W_])(?:Mr|Mrs|Ms|Miss)\.? ({_CAPITAL}(?: {
 _WORDS: Final = re.compile(rf"name|(?:{names.PERSON_WORDS})|mrs?|ms|miss")
 _LONGEST: Final = 80
 _NOBODY: Final = frozenset(
-    {"admin", "administrator", "guest", "root", "system", "user", "customer", "client", "account",
-     "name", "first", "last", "full", "company", "inc", "llc", "ltd", "corp", "gmbh", "department",
-     "dept", "agency", "office", "bank", "service", "services", "group", "team", "bot", "support",
-     "required", "field", "asc", "desc", "self", "other", "spouse", "applicant"}
+    {"admin", "administrator", "string", "guest", "root", "system", "user", "customer", "client",
+     "account", "name", "first", "last", "full", "company", "inc", "llc", "ltd", "corp", "gmbh",
+     "department", "dept", "agency", "office", "bank", "service", "services", "group", "team",
+     "bot", "support", "required", "field", "asc", "desc", "self", "other", "spouse",
+     "applicant", "null"}
 )  # fmt: skip
+
+_ENDS: Final = frozenset({"", "\n", "\r", ",", ";", "<", "|"})
+_THINGS: Final = frozenset(
+    {"airport", "avenue", "boulevard", "branch", "bridge", "building", "campus", "center",
+     "centre", "church", "clinic", "college", "county", "day", "drive", "foundation", "gardens",
+     "hospital", "hotel", "institute", "island", "library", "memorial", "museum", "office",
+     "plaza", "road", "school", "square", "stadium", "station", "street", "theater", "theatre",
+     "tour", "tower", "university"}
+)  # fmt: skip
+"""What is called after people, by its last word."""
 
 
 def find_person_names(look: Look) -> Iterator[Span]:
@@ -75,9 +86,21 @@ def is_name(text: str) -> bool:
 def _is_known(text: str) -> bool:
     """Capitalised, and one of its words is a first name that many have."""
     words = [word for word in re.split(r"[ ,.-]+", text) if word]
+    if words and words[-1].lower() in _THINGS and len(words) > 1 + (words[-1] == "Day"):
+        return False  # a day, a hospital, a street that is called after somebody
     return all(word[0].isupper() for word in words[:2]) and any(
         word.lower() in GIVEN_NAMES for word in words
     )
+
+
+def _is_enclosed(text: str, found: re.Match[str]) -> bool:
+    """`"last_name": "Smith"`, `lastName=Smith` and a blank: one word is all that is said."""
+    before, after = text[found.start(2) - 1], text[found.end(2) : found.end(2) + 1]
+    if before == after and before in "\"'":
+        return True
+    if before == "=":
+        return after in ("", " ", "\n")
+    return text[found.end(1) : found.start(2)].strip() == ":" and after in _ENDS
 
 
 def _said(text: str) -> Iterator[Span]:
@@ -88,7 +111,8 @@ def _said(text: str) -> Iterator[Span]:
         told = names.PERSON_NAME.search(name) is not None
         if not told and names.MAYBE_SAID.search(name) is None:
             continue
-        if " " in said and is_name(said) and _is_known(said):
+        is_alone = told and " " not in said and _is_enclosed(text, found)
+        if is_name(said) and (is_alone or (" " in said and _is_known(said))):
             yield Span("person_name", found.start(2), found.end(2))
     for found in _TITLED.finditer(text):
         if is_name(found[1]):

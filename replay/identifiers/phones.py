@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from replay.identifiers import names
-from replay.identifiers.kinds import Span
+from replay.identifiers.kinds import NOBODYS, Span
 from replay.identifiers.look import Look, Window
 from replay.identifiers.sandbox import is_sandbox_phone
 
@@ -33,6 +33,9 @@ def find_phones(look: Look) -> Iterator[Span]:
         return
     windows = list(look.windows(_LEAST, _MOST, 7))
     sandbox = [each for each in windows if is_sandbox_phone(each.digits)]
+    for window in sandbox:
+        if _has_plus(look.text, window.start) or window.sizes in _WRITTEN:
+            yield Span(NOBODYS, _start(look.text, window.start), window.end)
     for window in windows:
         if _is_phone(look, window) and not _is_within(window, sandbox):
             yield Span("phone", _start(look.text, window.start), window.end)

@@ -157,7 +157,10 @@ def is_sandbox_basic(text: str) -> bool:
 def is_sandbox_private_key(text: str) -> bool:
     """A PEM block of a private key that holds filler where the key would be."""
     found = _PEM.search(text)
-    return found is not None and "".join(found[3].split()).startswith(PRIVATE_KEY_FILLER)
+    if found is None:
+        return False
+    inner = found[3].replace("\\n", "").replace("\\r", "")  # as JSON and programs write lines
+    return "".join(inner.split()).startswith(PRIVATE_KEY_FILLER)
 
 
 def is_sandbox_jwt(text: str) -> bool:

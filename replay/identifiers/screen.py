@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from replay.fields.labels import VALUED
 from replay.fields.nested import decode_base64
 from replay.identifiers.cards import is_card
-from replay.identifiers.fold import fold
+from replay.identifiers.fold import INVISIBLE, fold
 from replay.identifiers.hints import Spots, are_numbered, is_suspect
 
 _HELD: Final = 8_192
@@ -34,7 +35,8 @@ _BASE64_START: Final = re.compile(
 """What the base64 of a text begins with: of all that looks like it, little does."""
 _QUERY_CUT: Final = re.compile(r"[?&]")
 _JSON_CUT: Final = re.compile(r',(?=")')
-_VALUED: Final = re.compile(r'"(?:value|val|text|content|data|answer)"')
+_VALUED: Final = re.compile(rf'"(?:{"|".join(sorted(VALUED))})"', re.IGNORECASE)
+_VALUED_PAIR: Final = re.compile(rf"[?&](?:{'|'.join(sorted(VALUED))})=", re.IGNORECASE)
 _GZIP: Final = b"\x1f\x8b"
 # Neither what may be an IBAN, nor letters and then digits to the end: a word that tells of them.
 _OPAQUE: Final = re.compile(
@@ -107,7 +109,10 @@ def _judge(layout: str) -> Spots:
 
 def _pieces(layout: str) -> Iterator[tuple[int, str]]:
     """Parts of which no text reaches into another, so that no word of one tells of another."""
-    cut = _QUERY_CUT if layout.startswith("/") else _JSON_CUT if _is_flat(layout) else None
+    if layout.startswith("/"):
+        cut = _QUERY_CUT if _VALUED_PAIR.search(layout) is None else None
+    else:
+        cut = _JSON_CUT if _is_flat(layout) else None
     start = 0
     for found in cut.finditer(layout) if cut is not None else ():
         yield start, layout[start : found.start()]
@@ -144,6 +149,8 @@ def _is_any_suspect(data: bytes) -> bool:
                 return True
             folded = fold(text)
             if is_suspect(folded) or are_numbered(folded):
+                return True
+            if INVISIBLE in folded and is_suspect(folded.replace(INVISIBLE, "")):
                 return True
             if "+" in folded and is_suspect(folded.replace("+", " ")):
                 return True

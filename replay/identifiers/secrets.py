@@ -17,14 +17,16 @@ from replay.identifiers.kinds import Span
 from replay.identifiers.look import Look
 from replay.identifiers.names import normal_name
 from replay.identifiers.placeholders import is_placeholder
-from replay.identifiers.sandbox import is_sandbox_token, is_sandbox_uuid
+from replay.identifiers.sandbox import is_sandbox_jwt, is_sandbox_token, is_sandbox_uuid
 
 _SAID: Final = re.compile(
     r"(?<![\w-])([A-Za-z][\w-]{2,63})[\"'\]\\]{0,4}[ \t]{0,4}(?::=|=>|[:=]|[ \t]is[ \t])[ \t]{0,4}"
     r"[\"'\\]{0,4}([^\s\"'&,;<>\\]{6,512})"
 )
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_WORDS: Final = re.compile(r"[A-Z]?[a-z]+(?:[-_. /][A-Za-z]?[a-z]+)*|[A-Z]+(?:_[A-Z]+)*")
+_WORDS: Final = re.compile(
+    r"[A-Z]?[a-z]+(?:[-_. /][A-Za-z]?[a-z]+|[A-Z][a-z]{2,})*|[A-Z]+(?:_[A-Z]+)*"
+)
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,20})?")
 _PLACE: Final = re.compile(r"(?:https?:/)?/[\w./~-]{0,200}")
 _LEAST_PASSWORD: Final = 6
@@ -56,6 +58,8 @@ def _says_secret(found: re.Match[str]) -> bool:
 
 def is_secret(name: str, value: str) -> bool:
     """name: in normal form."""
+    if names.ABOUT_SECRETS.search(name) is not None:
+        return False
     if names.PASSWORD.search(name) is not None:
         return _is_password(value)
     if names.SECRET.search(name) is not None:
@@ -86,7 +90,12 @@ def _is_token(value: str) -> bool:
 
 
 def _is_harmless(value: str) -> bool:
-    return is_placeholder(value) or is_sandbox_token(value) or is_sandbox_uuid(value)
+    return (
+        is_placeholder(value)
+        or is_sandbox_token(value)
+        or is_sandbox_uuid(value)
+        or is_sandbox_jwt(value)
+    )
 
 
 def entropy(text: str) -> float:

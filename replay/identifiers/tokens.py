@@ -54,9 +54,10 @@ CLOUD_KEY: Final = re.compile(
     r"|ATATT3[A-Za-z0-9_=-]{20,255}|glsa_[A-Za-z0-9_]{32,64}|nvapi-[A-Za-z0-9_-]{32,128}"
     r"|figd_[A-Za-z0-9_-]{20,64}|PMAK-[A-Za-z0-9-]{20,128}|rubygems_[0-9a-f]{40,64}"
     r"|dapi[0-9a-f]{32}|key-[0-9a-f]{32}|LTAI[A-Za-z0-9]{16,24}|sq0(?:atp|csp)-[A-Za-z0-9_-]{20,64}"
-    r"|EAA[A-Za-z0-9]{60,255}|[0-9]{8,10}:AA[A-Za-z0-9_-]{33}"
+    r"|EAA[A-Za-z0-9]{60,255}|NRAK-[A-Z0-9]{20,40}|(?:bot)?[0-9]{8,10}:AA[A-Za-z0-9_-]{33}"
     r"|AccountKey=[A-Za-z0-9+/]{60,100}={0,2}"
     r"|hooks\.slack\.com/services/T[A-Z0-9]{6,16}/B[A-Z0-9]{6,16}/[A-Za-z0-9]{16,32}"
+    r"|discord(?:app)?\.com/api/webhooks/[0-9]{16,20}/[A-Za-z0-9_-]{40,90}"
     r")"
 )
 

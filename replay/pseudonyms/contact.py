@@ -9,6 +9,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
+from replay.identifiers.fold import INVISIBLE
 from replay.identifiers.sandbox import is_reserved_email, is_sandbox_phone
 from replay.pseudonyms.keyed import Keyed
 from replay.pseudonyms.person import person_name
@@ -20,6 +21,7 @@ _SEPARATOR: Final = re.compile(r"[ .\-/]")
 _FICTION_ABROAD: Final = (("44", 12, "447700900"), ("61", 11, "61491570"), ("33", 11, "3319900"))
 """Numbers that the regulators keep for films: the country's code, all digits, how they begin."""
 _EMAIL: Final = re.compile(r"[^@\s<>,;:\"]{1,256}@([^@\s<>,;:\"/]{1,255})")
+_QUOTED_EMAIL: Final = re.compile(r"\"[^\"]{1,64}\"@([^@\s<>,;:\"/]{1,255})")
 _MAILBOX: Final = re.compile(r"([ \"]*)([^<>@\"]*)(\" *<|<)([^<>\s@]+@[^<>\s@]+)(> *)")
 _LONGEST_MAILBOX: Final = 400
 _ENDPOINT: Final = re.compile(
@@ -87,7 +89,9 @@ def _spelled(main: str, ten: str, code: str) -> str:
 
 def email(keyed: Keyed, text: str) -> str | None:
     """`u` and ten hexadecimal digits at example.com; addresses at reserved domains stay."""
+    text = text.replace(INVISIBLE, "")
     found = _EMAIL.fullmatch(text.removeprefix("mailto:"))
+    found = _QUOTED_EMAIL.fullmatch(text) if found is None else found
     if found is None:
         return _mailbox(keyed, text)
     if is_reserved_email(found[1]):

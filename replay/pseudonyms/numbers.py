@@ -123,7 +123,7 @@ def aba(keyed: Keyed, text: str) -> str | None:
 def account(keyed: Keyed, text: str) -> str | None:
     """Digits with a checksum; Luhn holds where it did. Too little room for it: any number."""
     digits = digits_of(text)
-    if len(digits) < 4 or not text.isascii():
+    if len(digits) < 4:
         return None
     if len(digits) < 6:
         return put_digits(text, number(keyed, digits))

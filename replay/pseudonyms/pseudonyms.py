@@ -14,6 +14,7 @@ from typing import Final
 
 from replay.identifiers.find import find_identifiers
 from replay.identifiers.fold import fold
+from replay.identifiers.sandbox import is_sandbox_basic, is_sandbox_jwt, is_sandbox_token
 from replay.pseudonyms import contact, dates, ids, numbers, person, tokens
 from replay.pseudonyms.jwt import jwt
 from replay.pseudonyms.keyed import Keyed
@@ -143,6 +144,13 @@ class Pseudonyms:
             if made is not None:
                 return made
         return self.free_text(name, text)
+
+    def is_made(self, name: str, text: str) -> bool:
+        """It is a pseudonym already, as far as its name or its looks tell."""
+        if any(self.make(kind, text) == text for kind in kinds_of_name(name)):
+            return True
+        _, rest = tokens.split_scheme(text)
+        return is_sandbox_token(rest) or is_sandbox_jwt(rest) or is_sandbox_basic(rest)
 
     def free_text(self, name: str, text: str) -> str:
         """The text with every identifier in it replaced; all of it when it is an id by itself."""

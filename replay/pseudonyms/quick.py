@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from replay.identifiers.fold import fold
+from replay.identifiers.fold import INVISIBLE, fold
 from replay.identifiers.hints import Spots, is_suspect
 
 ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _HELD: Final = 16_384
 _HELD_LENGTH: Final = 512
-_OPENED: Final = frozenset("{[%&?:")
+_OPENED: Final = frozenset("{[%&?:<")
 """What may begin something inside a text (`replay/fields/nested.py`)."""
 
 HARMLESS: Final = 0
@@ -46,7 +46,10 @@ class Quick:
 
 
 def _judge(name: str, text: str) -> int:
-    zeros = "".join(["0" if char.isdigit() else char for char in fold(text)])
+    folded = fold(text)
+    if INVISIBLE in folded:
+        return SUSPECT
+    zeros = "".join(["0" if char.isdigit() else char for char in folded])
     spots: Spots = []
     said = f"{name}={zeros}" if name else zeros
     if is_suspect(fold(said), spots) or any(may_be_card for _, _, may_be_card in spots):

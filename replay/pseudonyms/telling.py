@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from replay.identifiers.names import normal_name
+from replay.identifiers.names import PERSON_NAME, normal_name
 
 LOGIN: Final = "login"
 """An id of which even a plain word tells who it is."""
@@ -49,7 +49,7 @@ _RULES: Final = tuple(
         (r"routing|-aba(?:-?(?:no|num|number))?-$|-rtn-|transit-?(?:no|num|number)|-[ro]dfi-",
          ("aba", ID)),
         (r"-iban-", ("iban", "account", ID)),
-        (r"-(?:accounts?|accts?|dda)(?:-(?:no|nr|num|number|nbr|id|ids|key|ref))?-$|accountno"
+        (r"-(?:accounts?|accts?|dda)(?:-(?:no|nr|num|number|nbr|id|ids|key|ref))?-$|accountno|accountnum"
          r"|bank-?acc(?:oun)?t|acct?(?:no|num|nbr)", ("account", ID)),
         (r"phone(?:-?(?:no|num|number|[0-9]))?-$|-tel-$|-mobile(?:-?(?:no|num|number))?-$|-fax-"
          r"|-cell-$|msisdn|-fax(?:no|num|number)", ("phone",)),
@@ -58,6 +58,7 @@ _RULES: Final = tuple(
         (r"zip-?(?:code)?-$|postal-?code|post-?code|-postal-$", ("zip",)),
         (r"street|address-?(?:line)?-?[0-9]?-$|-addr-?[0-9]?-$", ("ip", "email", "street")),
         (r"-user-?name-$", (LOGIN,)),
+        (r"-name-(?:family|given)-$", ("person_name", LOGIN)),
         (r"-(?:first|last|full|given|family|middle|maiden|sur|fore|legal|nick|preferred|display|"
          r"real)-?names?-$|-(?:fname|lname|mname|surname|forename|firstname|lastname)-$",
          ("person_name", LOGIN)),
@@ -74,7 +75,9 @@ _RULES: Final = tuple(
         (r"-(?:mrn|hicn|mbi|npi|dln|vin|nino|sin|curp|cpf)(?:-(?:no|num|number|id))?-$", (ID,)),
     )
 )  # fmt: skip
-NAMES_NOTHING: Final = re.compile(r"-(?:id|ids|no|nr|num|number|name|value|key|uuid|text|val)-")
+NAMES_NOTHING: Final = re.compile(
+    r"-(?:id|ids|no|nr|num|number|name|value|key|uuid|text|val|family|given)-"
+)
 """Names that say something only with what they are of: `customer.id`."""
 
 
@@ -87,7 +90,8 @@ def kinds_of_name(name: str) -> tuple[str, ...]:
     for pattern, kinds in _RULES:
         if pattern.search(normal) is not None:
             return kinds
-    return ()
+    # What the finders take for the name of a person must be replaced for one, a mere word too.
+    return ("person_name", LOGIN) if PERSON_NAME.search(normal) is not None else ()
 
 
 @lru_cache(8_192)

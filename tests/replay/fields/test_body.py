@@ -56,7 +56,7 @@ QUOTED = b"&lt;&quot;&#39;&amp;"
             ("body.xml.ssn", "ssn", "1"), ("body.xml.b.c", "c", "2&3"), ("body.xml.b", "b", "t"),
         ]),
         (b"<!-- 123 --><![CDATA[45]]>", "text/xml", [
-            ("body.xml.tag", "", "!-- 123 --"), ("body.xml.tag", "", "![CDATA[45]]"),
+            ("body.xml.tag", "", "!-- 123 --"), ("body.xml.cdata", "", "45"),
         ]),
         (b"<p>1 < 2", HTML, [("body.html.p", "p", "1"), ("body.html", "p", "2")]),
         (b"<a b='x>12<1234567 c><p 1234567><d1234567>", HTML, [
