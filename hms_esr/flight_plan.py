@@ -11,7 +11,6 @@ from hms_esr.counted_faults import count_planned
 from hms_esr.preparation import Preparation, stub_route_name
 from hms_esr.trace_words import coverage_of
 from replay.account import account_to_json
-from replay.coverage import describe_coverage
 from scenarios.units import format_speed
 from stubs.faults.mapping import fault_mapping
 
@@ -22,7 +21,6 @@ CURVE_POINTS = 60
 def describe_plan(prep: Preparation) -> dict[str, Any]:
     """A JSON object: requests, users, rates (requests/s of wall time), hosts, what is skipped."""
     plan, scenario, wall_s = prep.plan, prep.scenario, prep.wall_s
-    coverage = coverage_of(prep)
     return {
         "schema": "esr.plan/1",
         "scenario": scenario.id,
@@ -43,7 +41,7 @@ def describe_plan(prep: Preparation) -> dict[str, Any]:
         "faults": faults(prep),
         "trace": account_to_json(prep.tape.info.account),
         "anonymiser": prep.tape.info.anonymiser,
-        "coverage": {**coverage.to_json(), "notes": list(describe_coverage(coverage))},
+        "coverage": coverage_of(prep),
     }
 
 

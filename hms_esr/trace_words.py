@@ -8,31 +8,26 @@ from typing import Any
 import numpy as np
 
 from hms_esr.preparation import Preparation
-from replay.coverage import Coverage, compare, describe_coverage
+from replay.coverage import compare, describe_coverage
 from replay.tape import ANONYMISER
 from scorecard.card import trace_of
 
 
-def coverage_of(prep: Preparation) -> Coverage:
-    """How far what is sent is from what was recorded."""
+def coverage_of(prep: Preparation) -> dict[str, Any]:
+    """How far what is sent is from what was recorded, in figures and in `notes` for people."""
     tape, plan = prep.tape, prep.plan
     names = [route.name for route in tape.info.routes]
-    return compare(tape.route, tape.route[plan.row], tape.due_ns, np.sort(plan.due_ns), names)
+    sent = tape.route[plan.row]
+    coverage = compare(tape.route, sent, tape.due_ns, np.sort(plan.due_ns), names)
+    return {**coverage.to_json(), "notes": list(describe_coverage(coverage))}
 
 
 def trace_facts(prep: Preparation) -> dict[str, Any]:
     """The `trace` of a scorecard: the account, what was done about people, and the coverage."""
-    coverage = coverage_of(prep)
     return {
         **trace_of(prep.tape.info.account),
         "anonymiser": prep.tape.info.anonymiser,
-        "coverage": {
-            "route_distance": coverage.route_distance,
-            "route_ks": coverage.route_ks,
-            "inter_arrival_ks": coverage.inter_arrival_ks,
-            "missing_routes": coverage.missing_routes,
-            "notes": list(describe_coverage(coverage)),
-        },
+        "coverage": coverage_of(prep),
     }
 
 
