@@ -19,13 +19,15 @@ from pathlib import Path
 import orjson
 
 from hms_esr.leak_words import refuse
+from hms_esr.plain import hide_secrets, to_shown
 from hms_esr.progress import show_progress
 from hms_esr.scratch import make_scratch, no_room
 from hms_esr.trace_reading import HowToRead, Sources
 from replay.compile import build_tape
 from replay.findings import Findings
-from replay.readers.files import identity
+from replay.readers.files import STDIN, identity
 from replay.tape import ANONYMISER, VERSION, Tape, TapeInfo
+from scenarios.log_files import STANDARD_INPUT
 from switchboard.errors import LeakError, TraceError
 
 KEPT = 8
@@ -85,7 +87,8 @@ def build_at(folder: Path, recipe: Recipe) -> TapeInfo:
 
 
 def _listed(named: Sequence[str]) -> str:
-    return named[0] if len(named) == 1 else f"{named[0]} and {len(named) - 1} more"
+    first = STDIN.shown if named[0] == STANDARD_INPUT else to_shown(hide_secrets(named[0]))
+    return first if len(named) == 1 else f"{first} and {len(named) - 1} more"
 
 
 def _name(recipe: Recipe) -> str | None:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from replay.readers.remote import is_address, show_address
+from scenarios.log_files import STANDARD_INPUT, is_glob, is_lake_path
 from scenarios.log_files import bundled_lake as bundled_lake
-from scenarios.log_files import is_glob, is_lake_path
 from scenarios.log_files import lake_folder as lake_folder
 from scenarios.log_files import resolve_log_path as resolve_log_path
 from scenarios.one_liners import spell_out
@@ -60,7 +60,9 @@ def find_scenario(name_or_path: str, *, cwd: Path, env: Mapping[str, str]) -> Sc
     path = cwd / name
     if name.endswith(SUFFIXES) and not path.is_dir():
         return read_scenario(path, name)
-    if is_lake_path(name) or "://" in name or is_glob(name) or _exists(path):
+    if name == STANDARD_INPUT or is_lake_path(name) or is_address(name):
+        return scenario_for_log(name)
+    if is_glob(name) or _exists(path):
         return scenario_for_log(name)
     raise ScenarioError(_unknown(name, cwd, env))
 

@@ -26,10 +26,15 @@ def log_fixture(tmp_path: Path) -> Path:
 
 
 def open_one(
-    stack: ExitStack, log: Path, home: Path, seed: int = 0, how: Reading | None = None
+    stack: ExitStack,
+    log: Path,
+    home: Path,
+    seed: int = 0,
+    how: Reading | None = None,
+    named: str = "",
 ) -> Tape:
     read = choose_reading(how or Reading(), {}, home)
-    recipe = Recipe(Sources((log,), False, (str(log),)), read, seed, "mend it")
+    recipe = Recipe(Sources((log,), False, (named or str(log),)), read, seed, "mend it")
     return open_tape(recipe, home, stack)
 
 
@@ -89,6 +94,26 @@ def test_what_is_wrong_with_the_log_is_not_taken_for_a_full_disk(log: Path, tmp_
     with ExitStack() as stack, pytest.raises(TraceError):
         open_one(stack, log, tmp_path)
     assert kept(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        (
+            "https://bob:hunter2@host.example/a.log?sig=T0P",
+            "https://host.example/a.log is not made",
+        ),
+        ("-", "standard input is not made"),
+        ("a\x1b.log", "a\ufffd.log is not made"),
+    ],
+)
+def test_a_refusal_names_the_source_and_none_of_its_secrets(
+    named: str, shown: str, log: Path, tmp_path: Path
+) -> None:
+    log.write_text(LINE.replace("/a", "/a?ssn=219-09-1234"))
+    with ExitStack() as stack, pytest.raises(LeakError) as refused:
+        open_one(stack, log, tmp_path, named=named)
+    assert str(refused.value).startswith(shown)
 
 
 def test_a_log_that_leaks_leaves_nothing_and_the_way_out_is_said(log: Path, tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def test_straight_to_a_log(tmp_path: Path) -> None:
         id="access-log-2015", log_path="logs/access log-2015.log.gz", speed=1.0, target="embedded"
     )
     assert find("logs", tmp_path).id == "logs"
+    assert find("-", tmp_path).log_path == "-"
 
 
 def test_an_id_comes_before_a_file_of_that_name(tmp_path: Path) -> None:
@@ -135,6 +136,7 @@ def test_an_id_comes_before_a_file_of_that_name(tmp_path: Path) -> None:
         ("https://bob:hunter2@host.example/day.log.gz?sig=T0P", "day"),
         ("https://bob:hunter2@host.example?sig=T0P", "host-example"),
         ("s3://bucket/day/*.gz", "day"),
+        ("-", "log"),
     ],
 )
 def test_the_id_of_a_log(log_path: str, expected: str) -> None:
