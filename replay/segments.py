@@ -25,7 +25,7 @@ from replay.stretch import Stretch
 from switchboard.errors import TraceError
 
 LINE_FORMATS: Final = frozenset(
-    {"alb", "combined", "common", "envoy", "envoy_json", "nginx_json", "ops"}
+    {"alb", "caddy", "combined", "common", "envoy", "envoy_json", "haproxy", "nginx_json", "ops"}
 )
 """Formats whose every line stands alone."""
 LEAST_BYTES: Final = 4 * MAX_LINE
