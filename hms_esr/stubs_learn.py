@@ -17,6 +17,7 @@ from hms_esr.commands import Output, here
 from hms_esr.exits import PASS, UsageError
 from hms_esr.latency_learning import Learned, learn_latencies
 from hms_esr.options import Reading
+from hms_esr.plain import hide_secrets
 from hms_esr.scratch import make_scratch
 from hms_esr.stubs_learn_report import print_learned
 from hms_esr.tapes import Recipe, build_at
@@ -37,7 +38,9 @@ def learn_command(
     with ExitStack() as stack:
         learned = learn_latencies(open_source(tape, trace_format, stack))
     if not learned.routes:
-        raise TraceError(f"{tape} has no recorded waits, so there is nothing to learn")
+        raise TraceError(
+            f"{hide_secrets(tape)} has no recorded waits, so there is nothing to learn"
+        )
     write_latencies(learned, Path(out))
     print_learned(output.console, learned, out)
     output.write(report_of(learned, tape, out))
@@ -81,4 +84,9 @@ def report_of(learned: Learned, source: str, out: str) -> Mapping[str, Any]:
          "hours": route.hours}
         for route in learned.routes
     ]  # fmt: skip
-    return {"source": source, "out": out, "routes": routes, "unmeasured": learned.unmeasured}
+    return {
+        "source": hide_secrets(source),
+        "out": out,
+        "routes": routes,
+        "unmeasured": learned.unmeasured,
+    }

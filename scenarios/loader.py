@@ -57,12 +57,12 @@ def find_scenario(name_or_path: str, *, cwd: Path, env: Mapping[str, str]) -> Sc
         found = _find_id(name, scenario_folders(cwd, env), cwd)
         if found is not None:
             return read_scenario(found, _shown(found, cwd))
+    if name == STANDARD_INPUT or is_address(name):
+        return scenario_for_log(name)
     path = cwd / name
     if name.endswith(SUFFIXES) and not path.is_dir():
         return read_scenario(path, name)
-    if name == STANDARD_INPUT or is_lake_path(name) or is_address(name):
-        return scenario_for_log(name)
-    if is_glob(name) or _exists(path):
+    if is_lake_path(name) or is_glob(name) or _exists(path):
         return scenario_for_log(name)
     raise ScenarioError(_unknown(name, cwd, env))
 

@@ -111,7 +111,8 @@ def test_straight_to_a_log(tmp_path: Path) -> None:
         id="access-log-2015", log_path="logs/access log-2015.log.gz", speed=1.0, target="embedded"
     )
     assert find("logs", tmp_path).id == "logs"
-    assert find("-", tmp_path).log_path == "-"
+    for name in ("-", "https://host.example/day.yml"):
+        assert find(name, tmp_path).log_path == name
 
 
 def test_an_id_comes_before_a_file_of_that_name(tmp_path: Path) -> None:
