@@ -85,7 +85,7 @@ class BuiltIn:
         if path.count("|") >= MAX_OPENED or text in (self.user, self.session):
             return False
         kinds = kinds_of_name(telling_name(path, name))
-        if not kinds or not _MAKES_TOKENS.isdisjoint(kinds):
+        if not (kinds or path.startswith("cookie.")) or not _MAKES_TOKENS.isdisjoint(kinds):
             return False
         return may_be_base64(text) and decode_base64(text) is not None
 

@@ -27,8 +27,10 @@ MAX_OPENED: Final = 4
 _SHORTEST: Final = 8
 _SHORTEST_BASE64: Final = 11
 _LONGEST_URL: Final = 65_536
-_MARK: Final = re.compile(r"[{\[%&?<]|://")
+_MARK: Final = re.compile(r"[{\[%&?<]|://|^/")
 _ABSOLUTE: Final = re.compile(r"https?://[^/?#]", re.IGNORECASE)
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~:@!$'()*+,;%-]{1,128}){2,24}/?")
+_DIGIT: Final = re.compile(r"[0-9]")
 _NO_URL: Final = re.compile(r'[\s<>"]')
 # A name holds no `=` and a value no `&`, so there is one way to read a text.
 _FORM: Final = re.compile(r"(?:[\w.\[\]%+-]{1,64}=[^\s&<>]*&)++[\w.\[\]%+-]{1,64}=[^\s&<>]*")
@@ -48,7 +50,7 @@ _SECRET_URL: Final = re.compile(
 )
 # What a named tuple's own constructor does, in one call of C: a log has millions of leaves.
 _leaf: Final = cast("Callable[[tuple[Any, ...]], Leaf]", partial(tuple.__new__, Leaf))
-_LAYOUT: Final = str.maketrans("", "", "\t\r\n")
+_NOT_TEXT: Final = re.compile("[\0-\b\v\f\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]")
 
 
 def opened(visit: Visit, depth: int = 0) -> Show:
@@ -90,11 +92,14 @@ def _map_inside(path: str, name: str, text: str, show: Show) -> str | None:
 
 
 def _is_url(text: str) -> bool:
-    """An absolute URL, or a path with a query."""
+    """An absolute URL, a path with a query, or one that may lead to somebody's number."""
     if len(text) > _LONGEST_URL or _NO_URL.search(text) is not None:
         return False
     if text[0] == "/":
-        return "=" in text.partition("?")[2]
+        path, _, query = text.partition("?")
+        if "=" in query:
+            return True
+        return _DIGIT.search(path) is not None and _PATH.fullmatch(path) is not None
     return _ABSOLUTE.match(text) is not None
 
 
@@ -143,7 +148,7 @@ def decode_base64(text: str) -> str | None:
         inner = b64decode(plain, validate=True).decode()
     except (Base64Error, UnicodeDecodeError):
         return None
-    is_text = len(inner) >= _SHORTEST and inner.translate(_LAYOUT).isprintable()
+    is_text = len(inner) >= _SHORTEST and _NOT_TEXT.search(inner) is None
     return inner if is_text else None
 
 

@@ -25,6 +25,12 @@ _DOMAIN: Final = re.compile(
     re.IGNORECASE,
 )
 _QUOTED: Final = re.compile(r"\"[^\"@,:;=<>{}\[\]]{1,64}\"\Z")
+_SAID: Final = re.compile(
+    r"[\w.-]{0,30}(?:mail|user|login|contact|account|name|addr|address|sender|recipient|owner|from|"
+    r"to|cc|id|uid|sub|upn|value|q|key|member)=",
+    re.IGNORECASE,
+)
+"""What calls an address so is no part of it: `email=ann@...`."""
 _LOCAL_EDGE: Final = "!#$%&'*/=?^`{|}~.+-\u200b"
 _FILES: Final = frozenset(
     {"avif", "bmp", "cjs", "css", "csv", "gif", "gz", "htm", "html", "ico", "jpeg", "jpg", "js",
@@ -55,7 +61,9 @@ def find_emails(look: Look) -> Iterator[Span]:
             yield Span("email", quoted.start(), domain.end())
         local = _LOCAL.search(text, max(0, at - 64), at) if domain is not None else None
         if domain is not None and local is not None:
-            start = local.start() + len(local[0]) - len(local[0].lstrip(_LOCAL_EDGE))
+            said = _SAID.match(local[0])
+            edge = local[0][said.end() if said is not None else 0 :].lstrip(_LOCAL_EDGE)
+            start = at - len(edge)
             if start < at and _is_somebody(look, text[start:at], domain, start):
                 yield Span("email", start, domain.end())
         at = text.find("@", at + 1)

@@ -55,11 +55,16 @@ def find_identifiers(name: str, text: str) -> list[Span]:
 
     name: what the text is called; it decides about everything that says nothing by itself.
     """
+    return [span for span in find_spans(name, text) if span.kind != NOBODYS]
+
+
+def find_spans(name: str, text: str) -> list[Span]:
+    """The same, and where something stands that only looks so and belongs to nobody."""
     look = Look(name, text)
     spans = [span for find in _FINDERS for span in find(look)]
     if INVISIBLE in look.text:
         spans += _without_invisible(name, look.text)
-    return [span for span in choose_spans(spans) if span.kind != NOBODYS]
+    return choose_spans(spans)
 
 
 def _without_invisible(name: str, folded: str) -> Iterator[Span]:

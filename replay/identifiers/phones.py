@@ -25,6 +25,7 @@ _WORDS: Final = re.compile(r"phone|tel|mobil|cell|fax|call|msisdn|whats|sms|cont
 _WRITTEN: Final = frozenset({(3, 3, 4), (1, 3, 3, 4), (3, 7), (1, 3, 7), (3, 4), (1, 10)})
 _LEAST: Final = 7
 _MOST: Final = 15
+_NORTH_AMERICAN: Final = 11
 _LEAST_ABROAD: Final = 8
 
 
@@ -56,6 +57,8 @@ def _is_phone(look: Look, window: Window) -> bool:
         return False
     if has_plus:
         return _is_international(digits)
+    if len(digits) > _NORTH_AMERICAN and digits.startswith(("001", "0111")):
+        digits = digits.removeprefix("00").removeprefix("011")
     if _NANP.fullmatch(digits):
         return _is_north_american(look, window)
     return _is_local(look, window)

@@ -79,7 +79,8 @@ _RESERVED_DOMAIN: Final = re.compile(
     re.IGNORECASE,
 )
 _FICTION: Final = re.compile(
-    r"(?:1?[2-9]\d\d)?55501\d\d|(?:44|0)7700900\d{3}|(?:61|0)491570\d{3}|(?:33|0)19900\d{4}"
+    r"(?:00|011)?(?:(?:1?[2-9]\d\d)?55501\d\d|447700900\d{3}|61491570\d{3}|3319900\d{4})"
+    r"|07700900\d{3}|0491570\d{3}|019900\d{4}"
 )
 _NEVER_ISSUED: Final = ("00", "01", "99")
 _NOT_A_NAME: Final = re.compile(r"[\W\d_]+")

@@ -41,32 +41,37 @@ def phone(keyed: Keyed, text: str) -> str | None:
         return None
     if is_sandbox_phone(digits):
         return text
-    is_abroad = "+" in main or digits.startswith("00")
-    if is_abroad:
-        digits = digits.removeprefix("00")
-    made = _written(keyed, main, digits, is_abroad)
+    prefix = next((each for each in ("00", "011") if digits.startswith(each)), "")
+    digits = digits[len(prefix) :]
+    made = _written(keyed, main, digits, "" if "+" in main else prefix)
     if extension is None:
         return made
     return made + put_digits(extension[0], "0" * len(digits_of(extension[0])))
 
 
-def _written(keyed: Keyed, main: str, digits: str, is_abroad: bool) -> str:
-    if is_abroad and digits[0] != "1":
-        return _abroad(keyed, main, digits)
+def _written(keyed: Keyed, main: str, digits: str, prefix: str) -> str:
+    """digits: without the prefix `00`, which stands for a plus."""
+    if (prefix or "+" in main) and digits[:1] != "1":
+        return _abroad(keyed, main, digits, prefix)
     if len(digits) == 11 and digits[0] == "1":
-        return put_digits(main, f"1{_fictional(keyed, digits[1:])}")
+        return _put(main, f"{prefix}1{_fictional(keyed, digits[1:])}")
     if len(digits) == 10:
-        return put_digits(main, _fictional(keyed, digits))
+        return _put(main, prefix + _fictional(keyed, digits))
     if len(digits) == 7:
-        return put_digits(main, f"55501{digits_from(keyed.number('phone', digits), 2)}")
+        return _put(main, f"{prefix}55501{digits_from(keyed.number('phone', digits), 2)}")
     return _spelled(main, _fictional(keyed, digits), "")
 
 
-def _abroad(keyed: Keyed, main: str, digits: str) -> str:
+def _put(main: str, digits: str) -> str:
+    """In the places of those that were there; by themselves where there were more of them."""
+    return put_digits(main, digits) if len(digits_of(main)) == len(digits) else digits
+
+
+def _abroad(keyed: Keyed, main: str, digits: str, prefix: str) -> str:
     for code, length, begin in _FICTION_ABROAD:
         if digits.startswith(code) and len(digits) == length:
             rest = digits_from(keyed.number("phone", digits), length - len(begin))
-            return put_digits(main, ("00" if "+" not in main else "") + begin + rest)
+            return _put(main, prefix + begin + rest)
     return _spelled(main, _fictional(keyed, digits), "+1")
 
 

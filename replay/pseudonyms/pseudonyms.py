@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from replay.identifiers.find import find_identifiers
+from replay.identifiers.find import find_spans
 from replay.identifiers.fold import fold
+from replay.identifiers.kinds import NOBODYS
 from replay.identifiers.sandbox import is_sandbox_basic, is_sandbox_jwt, is_sandbox_token
 from replay.pseudonyms import contact, dates, ids, numbers, person, tokens
 from replay.pseudonyms.jwt import jwt
 from replay.pseudonyms.keyed import Keyed
 from replay.pseudonyms.quick import SUSPECT, Quick
+from replay.pseudonyms.said import find_said
 from replay.pseudonyms.shape import digits_alone
 from replay.pseudonyms.telling import ID, LOGIN, WHOM, kinds_of_name
 
@@ -160,9 +162,22 @@ class Pseudonyms:
             return text
         parts: list[str] = []
         at = 0
-        for kind, start, end in find_identifiers(name, text):
-            parts += [text[at:start], self.of(kind, text[start:end])]
+        for kind, start, end in find_spans(name, text):
+            made = text[start:end] if kind == NOBODYS else self.of(kind, text[start:end])
+            parts += [self._said(text[at:start]), made]
             at = end
+        return "".join([*parts, self._said(text[at:])])
+
+    def _said(self, text: str) -> str:
+        """A piece of a running text in which the finders find nothing, with the ids it names."""
+        parts: list[str] = []
+        at = 0
+        for start, end, kinds in find_said(text):
+            made = (self.make(kind, text[start:end]) for kind in kinds)
+            said = next((each for each in made if each is not None), None)
+            if said is not None:
+                parts += [text[at:start], said]
+                at = end
         return "".join([*parts, text[at:]]) if parts else text
 
 

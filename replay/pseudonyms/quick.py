@@ -11,6 +11,7 @@ from typing import Final
 
 from replay.identifiers.fold import INVISIBLE, fold
 from replay.identifiers.hints import Spots, is_suspect
+from replay.pseudonyms.said import find_said
 
 ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _HELD: Final = 16_384
@@ -54,4 +55,6 @@ def _judge(name: str, text: str) -> int:
     said = f"{name}={zeros}" if name else zeros
     if is_suspect(fold(said), spots) or any(may_be_card for _, _, may_be_card in spots):
         return SUSPECT
-    return OPAQUE if spots or not _OPENED.isdisjoint(text) else HARMLESS
+    if next(find_said(folded), None) is not None:
+        return SUSPECT
+    return OPAQUE if spots or text[:1] == "/" or not _OPENED.isdisjoint(text) else HARMLESS

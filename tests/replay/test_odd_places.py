@@ -119,6 +119,9 @@ PLANTED: list[tuple[str, str, dict[str, Any]]] = [
     ("phone", "7732143102", post({"celular": "7732143102"})),
     ("phone", "773", get("/v1/me", cookie="fax=1%20%28773%29%20678-3102; theme=dark")),
     ("phone", "68 53", post({"query": '{ citizen(contact_phone: "+33 1 42 68 53 00") { id } }'})),
+    ("phone", "7733457102", post({"phone": "0017733457102"})),
+    ("email", "kowalski", post("verified email=wanda.kowalski@gmail.com ok", "text/plain")),
+    ("email", "kowalski", post({"x": coded('{"note":"a\u00a0b","to":"w.kowalski@web.de"}')})),
     ("birth_date", "1984", post({"name": "date_of_birth", "value": "12.03.1984"})),
     ("jwt", _JWE[-20:], post({"query": f'{{ session(id_token: "{_JWE}") {{ id }} }}'})),
     ("jwt", "1002004", answer(f"id_token={_JWT}; Path=/", "text/plain")),
@@ -176,6 +179,37 @@ CLEAN: list[dict[str, Any]] = [
 @pytest.mark.parametrize("event", CLEAN)
 def test_what_merely_stands_there_is_no_finding(event: dict[str, Any]) -> None:
     assert found_in(event) == set()
+
+
+IDS: list[dict[str, Any]] = [
+    get("/v1/citizens/C-48219730/benefits"),
+    post({"citizenId": "C-48219730"}),
+    post({"query": '{ citizen(id: "C-48219730") { status } }'}),
+    post("10:11:12 INFO verified citizenId=C-48219730 in 12 ms", "text/plain"),
+    post({"_links": {"self": {"href": "/v1/citizens/C-48219730"}}}),
+    answer(")]}',\n" + '{"citizenId":"C-48219730"}', JSON),
+    answer('<a href="/v1/citizens/C-48219730">case</a>', "text/html"),
+    get("/v1/me", cookie="prefs=" + coded('{"citizenId":"C-48219730"}')),
+]
+
+
+@pytest.mark.parametrize("event", IDS)
+def test_an_id_is_the_same_wherever_it_is_said(event: dict[str, Any]) -> None:
+    plain = anonymised(IDS[1])["body"]
+    made = json.dumps(anonymised(event))
+    cookie = made.partition("prefs=")[2].partition('"')[0]
+    if cookie:
+        made += base64.b64decode(cookie + "==").decode()
+    assert "48219730" not in made
+    assert json.loads(plain)["citizenId"] in made
+
+
+def test_a_number_from_abroad_with_two_noughts_raises_nothing() -> None:
+    made = [
+        anonymised(post({"phone": number}))["body"]
+        for number in ("0017733457102", "01144207 2345678", "004420 72345678", "00 1234567")
+    ]
+    assert found_in(post("\n".join(made), "text/plain")) == set()
 
 
 def test_base64_under_a_telling_name_is_the_same_citizen() -> None:
