@@ -110,7 +110,7 @@ def _files_at(root: Path, name: str) -> tuple[Path, ...] | None:
         if path.is_file():
             return (path,)
         if path.exists():
-            raise TraceError(f"{path} is not a regular file; write the log to a file first")
+            raise TraceError(f"{path} is not a regular file; pipe the log into - instead")
         return _glob(root, name) if is_glob(name) else None
     except OSError as error:
         raise TraceError(f"{path} cannot be read: {error.strerror}") from error
