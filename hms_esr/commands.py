@@ -91,6 +91,7 @@ def replay_command(options: RunOptions, *, json_file: str | None, serve: str | N
     from hms_esr.serving import parse_serve
 
     out = Output(json_file)
+    _spare_the_log(options, json_file)
     address = parse_serve(serve, os.environ) if serve is not None else None
     with ExitStack() as stack:
         prep = prepare(options, os.environ, here(), stack)
@@ -102,6 +103,14 @@ def replay_command(options: RunOptions, *, json_file: str | None, serve: str | N
     return result.exit_code
 
 
+def _spare_the_log(options: RunOptions, json_file: str | None) -> None:
+    """Raises UsageError when the result would be written over what is to be played."""
+    if json_file not in (None, STDOUT):
+        from hms_esr.trace_out import refuse_overwriting
+
+        refuse_overwriting(json_file, [Path(options.scenario)])
+
+
 def plan_command(options: RunOptions, *, json_file: str | None) -> int:
     """Say what a replay would do."""
     from hms_esr.flight_plan import describe_plan
@@ -109,6 +118,7 @@ def plan_command(options: RunOptions, *, json_file: str | None) -> int:
     from hms_esr.reports import print_plan
 
     out = Output(json_file)
+    _spare_the_log(options, json_file)
     with ExitStack() as stack:
         described = describe_plan(prepare(options, os.environ, here(), stack))
     print_plan(out.console, described)

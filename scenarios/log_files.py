@@ -27,6 +27,7 @@ STANDARD_INPUT: Final = "-"
 NOT_DATA_SUFFIXES: Final = frozenset({
     ".md", ".rst", ".yml", ".yaml", ".toml", ".py", ".pyc", ".html", ".pdf", ".png", ".svg", ".crc",
     ".md5", ".sha1", ".sha256", ".sha512", ".asc", ".sig", ".tmp", ".part", ".swp", ".bak", ".lock",
+    ".times",  # of vegeta's targets, read beside them
 })
 # fmt: on
 """What lies beside the logs of a folder; a file that is named itself is read whatever it is."""

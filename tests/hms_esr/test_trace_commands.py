@@ -413,3 +413,11 @@ def test_a_table_is_read_through_its_mapping(esr: Esr, tmp_path: Path) -> None:
     (event,) = [json.loads(line) for line in ran.stdout.splitlines()]
     assert (event["url"], event["status"]) == ("/a", 200)
     assert event["ts"] == "2020-03-15T12:00:00.250000000Z"
+
+
+def test_a_plan_is_not_written_over_its_log(esr: Esr, log: str, tmp_path: Path) -> None:
+    before = (tmp_path / log).read_bytes()
+    ran = esr("plan", log, "--json", log)
+    assert ran.exit_code == 2
+    assert "would overwrite the trace" in ran.stderr
+    assert (tmp_path / log).read_bytes() == before
