@@ -119,7 +119,9 @@ _HARMLESS_NAMES: Final = frozenset({"code", "key", "ticket"})
 
 # Alternatives that all start with a literal let `search` skip ahead by first character.
 _SECRET_SHAPE: Final = re.compile(
-    r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)+"  # a JSON web token, signed or encrypted
+    # A JSON web token, signed or encrypted. Its head has a limit, or `eyJeyJeyJ...` would be read
+    # through again from every one of them; of a longer one the claims are seen, which begin so too.
+    r"eyJ[A-Za-z0-9_-]{6,4096}(?:\.[A-Za-z0-9_-]*)+"
     r"|AKIA[0-9A-Z]{12,}|ASIA[0-9A-Z]{12,}"
     r"|AIza[0-9A-Za-z_-]{30,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"

@@ -24,6 +24,10 @@ _BEFORE: Final = 48
 _AFTER: Final = 16
 _NEAR: Final = 24
 _LONGEST_GAP: Final = 4
+_AROUND: Final = " \t\r\n\"'"
+_MANY: Final = 64
+_FEW: Final = 5
+"""Runs of a window in a chain of more than `_MANY`, which is a table of numbers and no number."""
 
 
 class Window(NamedTuple):
@@ -91,7 +95,14 @@ class Look:
 
     def is_alone(self, start: int, end: int) -> bool:
         """Nothing but blanks and quotes around that place."""
-        return not self.text[:start].strip(" \t\r\n\"'") and not self.text[end:].strip(" \t\r\n\"'")
+        first, last = self._inner
+        return start <= first and end >= last
+
+    @cached_property
+    def _inner(self) -> tuple[int, int]:
+        """From where to where there is something."""
+        text = self.text.rstrip(_AROUND)
+        return len(text) - len(text.lstrip(_AROUND)), len(text)
 
     def is_free(self, window: Window, pattern: re.Pattern[str] | None = None) -> bool:
         """No part of something longer: a code, a decimal number, a file name.
@@ -132,9 +143,10 @@ class Look:
         for chain in self.chains:
             if chain[-1][1] - chain[0][0] < least:
                 continue
+            most_runs = min(runs, _FEW) if len(chain) > _MANY else runs
             for first in range(len(chain)):
                 total = 0
-                for last in range(first, min(first + runs, len(chain))):
+                for last in range(first, min(first + most_runs, len(chain))):
                     total += chain[last][1] - chain[last][0]
                     if total > most:
                         break

@@ -63,7 +63,7 @@ def _is_spaced(window: Window) -> bool:
 
 def _is_told(look: Look, window: Window, pattern: names.Pattern) -> bool:
     is_shaped = window.is_bare or window.sizes in _SHAPES
-    if not is_shaped and not look.is_alone(window.start, window.end):
+    if not (is_shaped or look.is_alone(window.start, window.end)):
         return False  # the end of a phone number, of an IBAN
     return look.is_free(window, pattern) and look.tells(pattern, window.start, window.end)
 

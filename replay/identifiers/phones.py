@@ -7,8 +7,8 @@ Read next: `addresses.py`.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Final
 
 from replay.identifiers import names
@@ -26,26 +26,27 @@ _WRITTEN: Final = frozenset({(3, 3, 4), (1, 3, 3, 4), (3, 7), (1, 3, 7), (3, 4),
 _LEAST: Final = 7
 _MOST: Final = 15
 _NORTH_AMERICAN: Final = 11
+_RUNS: Final = 7
 _LEAST_ABROAD: Final = 8
 
 
 def find_phones(look: Look) -> Iterator[Span]:
     if look.told(names.DRAWING):
         return
-    windows = list(look.windows(_LEAST, _MOST, 7))
-    sandbox = [each for each in windows if is_sandbox_phone(each.digits)]
-    for window in sandbox:
-        if _has_plus(look.text, window.start) or window.sizes in _WRITTEN:
-            yield Span(NOBODYS, _start(look.text, window.start), window.end)
-    for window in windows:
-        if _is_phone(look, window) and not _is_within(window, sandbox):
-            yield Span("phone", _start(look.text, window.start), window.end)
-
-
-def _is_within(window: Window, others: list[Window]) -> bool:
-    """A piece of a number of nobody is nobody's. The others come in the order of the text."""
-    at = bisect_right(others, window.start, key=lambda each: each.start)
-    return any(each.end >= window.end for each in others[max(0, at - 7) : at])
+    nobodys_end = 0
+    # Those that begin in one place come together, so that a number of nobody is met before its
+    # pieces are, and no more than a few of them are held.
+    for _, windows in groupby(look.windows(_LEAST, _MOST, _RUNS), key=lambda each: each.start):
+        several = list(windows)
+        for window in several:
+            if is_sandbox_phone(window.digits):
+                nobodys_end = max(nobodys_end, window.end)
+                if window.sizes in _WRITTEN or _has_plus(look.text, window.start):
+                    yield Span(NOBODYS, _start(look.text, window.start), window.end)
+        for window in several:
+            # A piece of a number of nobody is nobody's.
+            if window.end > nobodys_end and _is_phone(look, window):
+                yield Span("phone", _start(look.text, window.start), window.end)
 
 
 def _is_phone(look: Look, window: Window) -> bool:

@@ -17,6 +17,7 @@ from replay.pseudonyms.shape import digits_alone, digits_from, digits_of, put_di
 
 _EXTENSION: Final = re.compile(r"[ ,;]*(?:extension|ext\.?|x|#)[ .:]*[0-9]{1,6}\Z", re.IGNORECASE)
 _PHONE: Final = re.compile(r"(?:tel:)?[+0-9 .\-/()\u200b]{7,40}", re.IGNORECASE)
+_LONGEST_PHONE: Final = 80
 _SEPARATOR: Final = re.compile(r"[ .\-/]")
 _FICTION_ABROAD: Final = (("44", 12, "447700900"), ("61", 11, "61491570"), ("33", 11, "3319900"))
 """Numbers that the regulators keep for films: the country's code, all digits, how they begin."""
@@ -34,6 +35,8 @@ _DOCUMENTATION_6: Final = 0x20010DB8 << 96
 
 def phone(keyed: Keyed, text: str) -> str | None:
     """555-0100 to 555-0199 of an area by hash; abroad a number for films, where we know some."""
+    if len(text) > _LONGEST_PHONE:
+        return None
     extension = _EXTENSION.search(text)
     main = text if extension is None else text[: extension.start()]
     digits = digits_of(main)

@@ -219,3 +219,24 @@ def test_base64_under_a_telling_name_is_the_same_citizen() -> None:
     again = json.loads(anonymised(post({"ssn": coded("216-15-7811")}))["body"])["ssn"]
     assert base64.b64decode(inside).decode() in plain
     assert base64.b64decode(again).startswith(b"666-")
+
+
+HOSTILE: list[str] = [
+    "1 ", "12-", "123-45-", "+1 ", "eyJ", "eyJhIjo", ",", ";", "a@", "ssn=", "name: John ", "<a ",
+    "<![CDATA[", '"a,', '"""a,', "H4sI", "1\u200b", "id(", "/1", "-----BEGIN PRIVATE KEY-----",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_what_repeats_for_long_takes_no_longer_for_it(unit: str) -> None:
+    """Each of them took minutes where time grew with the square of the length."""
+    text = unit * (20_000 // len(unit))
+    safe = "".join([char if char.isascii() and char not in ' "' else "," for char in text])
+    for event in (
+        post(text, "text/plain"),
+        post(text, "text/csv"),
+        post(json.dumps({"ssn": text, "phone": text})),
+        get("/v1/me", **{"x-phone": safe, "referer": f"https://a.example/{safe}"}),
+    ):
+        found_in(event)
+        anonymised(event)
