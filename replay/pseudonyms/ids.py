@@ -45,6 +45,9 @@ _PHONE_SHAPE: Final = re.compile(
 _SSN_SHAPE: Final = re.compile(r"[0-9]{9}|[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}")
 _LONG: Final = 16
 _MARKED: Final = 12
+_SESSION: Final = 20
+"""As long as this is what lets its bearer in."""
+_LONGEST_LABELLED: Final = 64
 _BY_ITSELF: Final = re.compile(
     r"(?:[A-Za-z]{1,8}[-_]?){1,2}[0-9]{5,12}"
     r"|[A-Za-z]{1,8}[-_](?:19|20)[0-9]{2}[-_][0-9]{4,12}"
@@ -76,13 +79,20 @@ def identifier(keyed: Keyed, text: str) -> str | None:
         return text
     if not any(map(str.isalnum, text)):
         return None
-    if len(text) <= 64 and text.isascii() and _LABELLED.fullmatch(text):
+    if _is_labelled(text):
         return _labelled(keyed, text)
     if len(text) >= _LONG and any("0" <= char <= "9" for char in text):
         made = token(keyed, text)
         if is_sandbox_token(made) and made.strip("x"):
             return made
     return scramble(keyed, "id", text)
+
+
+def _is_labelled(text: str) -> bool:
+    """Letters that may say what it is of, then digits; what is as long as a token must say so."""
+    if len(text) > _LONGEST_LABELLED or not text.isascii() or _LABELLED.fullmatch(text) is None:
+        return False
+    return len(text) < _SESSION or are_labels(text)
 
 
 def account_id(keyed: Keyed, text: str) -> str | None:

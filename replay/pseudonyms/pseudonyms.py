@@ -15,7 +15,9 @@ from typing import Final
 from replay.identifiers.find import find_spans
 from replay.identifiers.fold import fold
 from replay.identifiers.kinds import NOBODYS
+from replay.identifiers.names import normal_name
 from replay.identifiers.sandbox import is_sandbox_basic, is_sandbox_jwt, is_sandbox_token
+from replay.identifiers.secrets import is_secret
 from replay.pseudonyms import contact, dates, ids, numbers, person, tokens
 from replay.pseudonyms.jwt import jwt
 from replay.pseudonyms.keyed import Keyed
@@ -143,8 +145,12 @@ class Pseudonyms:
             if not _may_be(kind, text):
                 continue
             made = self.make(kind, text)
-            if made is not None:
-                return made
+            if made is None:
+                continue
+            # What is called a session's must not look like one that lets somebody in.
+            if kind == LOGIN and is_secret(normal_name(name), made):
+                return tokens.token(self._keyed, text)
+            return made
         return self.free_text(name, text)
 
     def is_made(self, name: str, text: str) -> bool:

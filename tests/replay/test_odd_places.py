@@ -131,6 +131,8 @@ PLANTED: list[tuple[str, str, dict[str, Any]]] = [
     ("secret", "FalNuCTbzL", post({"mot_de_passe": "FalNuCTbzLpRw9HEif"})),
     ("secret", "7Gu9lFoVr", post({"label": "Password", "answer": "MH!ddijYQD%7Gu9lFoVrmCo6"})),
     ("secret", "3DnraV9c9", post("id,client_secret\n1,3DnraV9c9gnJiY4x97JCsZVd6\n", "text/csv")),
+    ("secret", "123456789012", get("/v1/me", cookie="sid=abcDEF123456789012345")),
+    ("secret", "8901234567", get("/v1/me", cookie="sid=user-12345678901234567890")),
     ("secret", "Rgcwyge", get("/v1/me", cookie="session_token=NxuferRcwgyweZrPz6")),
     ("person_name", "Kowalski", post({"contactPerson": "Kowalski, Aisha"})),
     ("person_name", "Quarshie", post({"accountHolder": "Aisha Quarshie"})),
