@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from replay.identifiers import names
+from replay.identifiers.banking import is_aba
 from replay.identifiers.kinds import Span
 from replay.identifiers.look import Look, Window
 from replay.identifiers.sandbox import is_sandbox_ein, is_sandbox_itin, is_sandbox_ssn
@@ -33,8 +34,18 @@ def find_people_numbers(look: Look) -> Iterator[Span]:
 def _kind_of(look: Look, window: Window) -> str | None:
     if _is_employer(look, window) and is_ein(window.digits):
         return "ein"
+    if window.is_bare and _is_a_banks(look, window):
+        return None
     kind = "ssn" if is_ssn(window.digits) else "itin" if is_itin(window.digits) else None
     return kind if kind is not None and _is_person(look, window) else None
+
+
+def _is_a_banks(look: Look, window: Window) -> bool:
+    """The words right before it call it a number of a bank, whomever the text is about."""
+    if look.told(names.SSN):
+        return False
+    start = window.start
+    return is_aba(window.digits) and look.tells_before(names.ABA, start)
 
 
 def _is_employer(look: Look, window: Window) -> bool:

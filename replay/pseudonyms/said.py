@@ -17,7 +17,7 @@ from replay.pseudonyms.telling import NAMES_NOTHING, kinds_of_name
 _SAID: Final = re.compile(
     r"(?:(?<![\w-])([A-Za-z][\w-]{1,40})[ ]?\(\s?)?"
     r"(?<![\w-])([A-Za-z][\w-]{1,40})[\"'\\\]]{0,3}[ \t]?[:=][ \t]?[\"'\\]{0,3}"
-    r"([A-Za-z0-9][\w.+-]{1,63}@?[\w.-]{0,63})"
+    r"([A-Za-z0-9][\w.+-]{1,63}+@?[\w.-]{0,63}+)(?=[\s\"'\\,;:)&\]}<>|]|\Z)"
 )
 _GROUP: Final = re.compile(r"[0-9]{1,4} [0-9]")
 """The first of the groups of a longer number."""
@@ -35,5 +35,6 @@ def find_said(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
         if found[1] is not None and NAMES_NOTHING.fullmatch(f"-{name.lower()}-") is not None:
             name = f"{found[1]}_{name}"
         kinds = kinds_of_name(name)
-        if kinds and any(map(str.isdigit, found[3])):
+        # Secrets are found by the finders, which know where one ends.
+        if kinds and kinds[0] != "secret" and any(map(str.isdigit, found[3])):
             yield found.start(3), found.end(3), kinds

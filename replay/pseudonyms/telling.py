@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from replay.identifiers.names import PERSON_NAME, normal_name
+from replay.identifiers.names import BIRTH, PERSON_NAME, normal_name
 
 LOGIN: Final = "login"
 """An id of which even a plain word tells who it is."""
@@ -37,14 +37,14 @@ _RULES: Final = tuple(
         (r"(?<!next)(?<!page)(?<!continuation)(?<!cursor)(?<!sync)-tokens?-$", ("secret",)),
         (r"-(?:csrf|xsrf)|(?:access|refresh|auth|id|bearer|session|csrf)token-|-otp-", ("secret",)),
         (r"-e-?mail(?:-?addr(?:ess)?)?(?:-[0-9])?-$|-mail-$|-mailto-", ("email", LOGIN)),
-        (r"-dob-|birth-?(?:day|date)|date-of-birth|-born(?:-on)?-$|-bday-|-b-day-",
+        (r"-dob-|birth-?(?:day|date)|date-?of-?birth|-born(?:-on)?-$|-bday-|-b-day-",
          ("birth_date",)),
         (r"-f?ein(?:-?(?:no|num|number))?-$|employer-?(?:id|number|identification)", ("ein",)),
         (r"-itin-", ("itin", ID)),
         (r"-ssns?(?:-?(?:no|num|number|last-?4))?-$|-ss-?n-|social-?(?:security|sec)|-tin-$"
          r"|tax-?payer-?id|-tax-?id|national-?id", ("ssn", ID)),
         (r"card-?(?:no|num|number)|-pan-$|-cc-?(?:no|num|number)?-$|credit-?card-?$|debit-?card-?$"
-         r"|-card-$|primary-account-number", ("card", ID)),
+         r"|-card-$|primary-?account-?number", ("card", ID)),
         (r"-cvv2?-|-cvc-|-cvv-|security-code", (ID,)),
         (r"routing|-aba(?:-?(?:no|num|number))?-$|-rtn-|transit-?(?:no|num|number)|-[ro]dfi-",
          ("aba", ID)),
@@ -91,7 +91,9 @@ def kinds_of_name(name: str) -> tuple[str, ...]:
         if pattern.search(normal) is not None:
             return kinds
     # What the finders take for the name of a person must be replaced for one, a mere word too.
-    return ("person_name", LOGIN) if PERSON_NAME.search(normal) is not None else ()
+    if PERSON_NAME.search(normal) is not None:
+        return ("person_name", LOGIN)
+    return ("birth_date",) if BIRTH.search(normal) is not None else ()
 
 
 @lru_cache(8_192)
