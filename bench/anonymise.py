@@ -17,7 +17,7 @@ from bench.machine import load
 from bench.report import Options, Report, Target
 from bench.table import Cell, draw_table
 from bench.traces import Pattern, write_log
-from replay.anonymiser import Anonymise, Anonymiser
+from replay.anonymise.anonymiser import Anonymise, Anonymiser
 from replay.readers.entry import Entry
 from replay.readers.formats import find_format
 from replay.readers.source import Source, TraceFile, find_files

@@ -15,15 +15,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from replay.compile import build_tape
-from replay.reading import Chain
+from replay.building.compile import build_tape
+from replay.building.reading import Chain
 
 KEY = b"a key for benchmarks, and for nothing else"
 
 
 def anonymised() -> Chain:
     """Everybody gets a pseudonym, and what is left is scanned."""
-    from replay.anonymiser import Anonymise
+    from replay.anonymise.anonymiser import Anonymise
     from replay.treatment import Treatment
 
     return Treatment(anonymise=Anonymise(KEY)).build

@@ -25,7 +25,7 @@ from bench.machine import load
 from bench.report import Options, Report, Target
 from bench.stats import spread
 from bench.table import Cell, draw_table
-from replay.compile import build_tape
+from replay.building.compile import build_tape
 from replay.readers.entry import Entry
 from replay.readers.har import read_har
 from replay.readers.source import Source, TraceFile

@@ -18,12 +18,12 @@ from bench.leak_values import DRAWS
 from bench.report import Options, Report, Target
 from bench.table import Cell, draw_table
 from replay.account import Tally
-from replay.findings import Findings
-from replay.leak_gate import LeakGate
+from replay.gate.findings import Findings
+from replay.gate.leak_gate import LeakGate
+from replay.gate.scanner import Scanner
 from replay.readers.entry import Entry, Sink
 from replay.readers.formats import FORMATS
 from replay.readers.source import Source, TraceFile
-from replay.scanner import Scanner
 
 SEED: Final = 5
 EACH: Final = 60

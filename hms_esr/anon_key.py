@@ -2,7 +2,7 @@
 
 With the same key the same citizen has the same pseudonym, in every file and every run; who has it
 could find out who is who, so it is never printed and never lands in a tape.
-Read next: `key_file.py`, `replay/anonymiser.py`.
+Read next: `key_file.py`, `replay/anonymise/anonymiser.py`.
 """
 
 from __future__ import annotations

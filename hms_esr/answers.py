@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from replay.places import service_tag
+from replay.building.places import service_tag
 from replay.plan import Column
 from replay.tape import UNKNOWN_WAIT, Tape
 

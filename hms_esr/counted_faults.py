@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from replay.places import service_tag
+from replay.building.places import service_tag
 from replay.plan import Plan
 from replay.prepare import rename
 from replay.tape import Tape

@@ -10,7 +10,7 @@ from typing import Final
 
 from hms_esr.plain import hide_secrets, to_shown
 from hms_esr.terminal import plural
-from replay.findings import Findings, describe_counts
+from replay.gate.findings import Findings, describe_counts
 from replay.treatment import Treatment
 from switchboard.errors import LeakError
 

@@ -23,8 +23,8 @@ from hms_esr.plain import hide_secrets, to_shown
 from hms_esr.progress import show_progress
 from hms_esr.scratch import make_scratch, no_room
 from hms_esr.trace_reading import HowToRead, Sources
-from replay.compile import build_tape
-from replay.findings import Findings
+from replay.building.compile import build_tape
+from replay.gate.findings import Findings
 from replay.readers.files import STDIN, identity
 from replay.tape import ANONYMISER, VERSION, Tape, TapeInfo
 from scenarios.log_files import STANDARD_INPUT

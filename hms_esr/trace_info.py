@@ -22,7 +22,7 @@ from hms_esr.scratch import make_scratch, no_room
 from hms_esr.trace_out import refuse_overwriting
 from hms_esr.trace_reading import HowToRead, Sources, choose_reading, find_sources
 from replay.account import EXACT, Account, account_to_json
-from replay.compile import EmptyTraceError, build_tape
+from replay.building.compile import EmptyTraceError, build_tape
 from replay.tape import NS_PER_S, UNKNOWN_STATUS, UNKNOWN_WAIT, Tape, rfc3339
 from replay.treatment import Treatment
 

@@ -17,8 +17,8 @@ from hms_esr.anon_key import load_key
 from hms_esr.exits import UsageError, os_sentence
 from hms_esr.options import Cut, Reading
 from hms_esr.plain import require_plain
-from replay.policy import BUILT_IN, Policy
-from replay.policy_reader import parse_policy
+from replay.anonymise.policy import BUILT_IN, Policy
+from replay.anonymise.policy_reader import parse_policy
 from replay.readers.files import Named
 from replay.readers.format import Format
 from replay.readers.formats import find_format
@@ -29,7 +29,7 @@ from scenarios.yaml_lines import load_yaml
 from switchboard.errors import ScenarioError, TraceError
 
 if TYPE_CHECKING:
-    from replay.anonymiser import Anonymise
+    from replay.anonymise.anonymiser import Anonymise
     from replay.filters import Filters
     from replay.session_keys import SessionKey
 
@@ -195,7 +195,7 @@ def choose_anonymise(
         policy = BUILT_IN
     if policy is None:
         return None
-    from replay.anonymiser import Anonymise
+    from replay.anonymise.anonymiser import Anonymise
 
     return Anonymise(load_key(env, key_folder(env)), policy)
 

@@ -15,10 +15,10 @@ from hms_esr.trace_out import refuse_overwriting
 from hms_esr.trace_reading import HowToRead, Sources, choose_reading, find_sources
 from hms_esr.trace_report import print_findings
 from replay.account import EXACT, Account, Tally, account_to_json
-from replay.findings import Findings, describe_counts
-from replay.read_files import count_progress, read_file
+from replay.gate.findings import Findings, describe_counts
+from replay.gate.scanner import Scanner
 from replay.readers.files import find_files
-from replay.scanner import Scanner
+from replay.writing.read_files import count_progress, read_file
 from switchboard.errors import LeakError
 
 SCHEMA: Final = "esr.trace-scan/1"

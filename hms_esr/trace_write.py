@@ -1,6 +1,6 @@
 """`esr trace cut`, `merge`, `anonymise`, `export`: a log in, a file out, and what became of it all.
 
-Read next: `trace_out.py` (a file appears whole or not at all), `replay/trace_writer.py`.
+Read next: `trace_out.py` (a file appears whole or not at all), `replay/writing/trace_writer.py`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from replay.exports.gor import GorWriter
 from replay.exports.har import HarWriter
 from replay.exports.ops import OpsWriter
 from replay.exports.vegeta import VegetaWriter
-from replay.findings import Findings
+from replay.gate.findings import Findings
+from replay.gate.scanner import Scanner
 from replay.readers.files import find_files
-from replay.scanner import Scanner
-from replay.trace_writer import EventWriter, transcribe
+from replay.writing.trace_writer import EventWriter, transcribe
 from switchboard.errors import LeakError
 
 SCHEMA: Final = "esr.trace/1"

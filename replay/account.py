@@ -3,7 +3,7 @@
 `entries == used + sum(skipped) + sum(dropped)` always holds, so nobody has to wonder where traffic
 went.
 A `Tally` counts while a trace is read; `Account` is the frozen result that a tape carries.
-Read next: `tape.py` (who carries it), `compile.py` (who fills it).
+Read next: `tape.py` (who carries it), `replay/building/compile.py` (who fills it).
 """
 
 from __future__ import annotations

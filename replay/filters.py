@@ -3,7 +3,7 @@
 Every entry that is left out is counted under the first filter that did not want it. Its delay still
 counts: what comes after keeps its time. A sample is of users and not of requests, and chosen by
 hash, so the same users are in it in every file and every run, and all of a larger share's.
-Read next: `filter_words.py` (how filters are written), `timeline.py` (when an entry was).
+Read next: `filter_words.py` (how filters are written), `building/timeline.py` (when an entry was).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from replay.account import Tally
+from replay.building.timeline import Timeline
 from replay.readers.entry import Entry, Sink
 from replay.readers.through import Through
-from replay.timeline import Timeline
 from switchboard.event import Event
 from switchboard.hosts import host_of, matches
 from switchboard.routes import route_template, service_label, service_of, split_url

@@ -15,7 +15,7 @@ from urllib.parse import quote_from_bytes
 
 import numpy as np
 
-from replay.places import service_tag
+from replay.building.places import service_tag
 from replay.plan import Names, PlanPart
 from replay.retry import RetryPolicy
 from replay.tape import Tape

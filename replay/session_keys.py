@@ -4,7 +4,7 @@ A key stands for the user whatever the log calls them; entries without it keep t
 and the account says how many were told apart by what. What a cookie, a header or a token says is a
 secret: it becomes a `client`, of which a tape keeps a number and nothing else. Tokens are opened
 without being verified, for nothing is granted by them here.
-Read next: `replay/readers/entry.py` (what a client is), `people.py` (how users are numbered).
+Read next: `readers/entry.py` (what a client is), `building/people.py` (how users are numbered).
 """
 
 from __future__ import annotations

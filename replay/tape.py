@@ -4,8 +4,8 @@ A folder of fixed-width little-endian columns (row i is the i-th request in due 
 blob of ready-to-send request bytes and `tape.json`, which says where all of it came from. A tape
 knows no target and holds no credential. `Tape.open` reads one; `TapeWriter` writes one atomically;
 `write_tape` makes a small one from records. docs/tape.md documents every column.
-Read next: `tape_info.py` and `tape_writer.py`; `compile.py` (from a log to a tape), `schedule.py`
-(what is made of one).
+Read next: `tape_info.py` and `tape_writer.py`; `building/compile.py` (from a log to a tape),
+`schedule.py` (what is made of one).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from replay.account import Account
-from replay.heads import request_head
-from replay.link import LINKS, Link, read_links
+from replay.building.heads import request_head
+from replay.linking.link import LINKS, Link, read_links
 from replay.tape_info import ANONYMISER as ANONYMISER
 from replay.tape_info import INFO as INFO
 from replay.tape_info import NS_PER_S as NS_PER_S

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from replay.spill_files import SpillFiles
+from replay.building.spill_files import SpillFiles
 from replay.tape_info import INFO, TapeInfo, info_to_json, parse_info
 
 REQUEST_COLUMNS: Mapping[str, str] = {

@@ -15,9 +15,9 @@ from replay.account import Tally
 from replay.readers.entry import Sink
 
 if TYPE_CHECKING:
-    from replay.anonymiser import Anonymise
+    from replay.anonymise.anonymiser import Anonymise
     from replay.filters import Filters
-    from replay.findings import Findings
+    from replay.gate.findings import Findings
     from replay.session_keys import SessionKey
 
 
@@ -58,15 +58,15 @@ class Treatment:
         sink: Sink = end
         # Imported where they are asked for: a plain log needs none of them.
         if self.gate:
-            from replay.leak_gate import LeakGate
+            from replay.gate.leak_gate import LeakGate
 
             sink = LeakGate(sink, findings, self.allowed, lambda: end.file)
         if self.anonymise is not None:
-            from replay.anonymiser import Anonymiser
+            from replay.anonymise.anonymiser import Anonymiser
 
             sink = Anonymiser(sink, self.anonymise)
         if self.links:
-            from replay.links import LinkedRows, Links
+            from replay.linking.links import LinkedRows, Links
 
             assert isinstance(end, LinkedRows)
             sink = Links(sink, end)

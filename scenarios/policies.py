@@ -1,6 +1,6 @@
 """A policy of the anonymiser inside a scenario: as it is written down again.
 
-Floor 2, pure. `replay/policy_reader.py` reads it; docs/anonymise.md has its words.
+Floor 2, pure. `replay/anonymise/policy_reader.py` reads it; docs/anonymise.md has its words.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from replay.policy import BUILT_IN, Policy, Rule
+from replay.anonymise.policy import BUILT_IN, Policy, Rule
 
 
 def policy_mapping(policy: Policy) -> Mapping[str, Any] | Literal[True]:

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SkipValidation, ValidationError
 
-from replay.policy import Policy
-from replay.policy_reader import read_policy
+from replay.anonymise.policy import Policy
+from replay.anonymise.policy_reader import read_policy
 from replay.retry import RetryPolicy
 from replay.schedule import Spike
 from scenarios.callers import read_retry, retry_mapping

@@ -15,8 +15,8 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Final
 
+from replay.building.heads import LENGTH_EXPECTED
 from replay.exports.out import Out
-from replay.heads import LENGTH_EXPECTED
 from replay.readers.carried import carry, is_carrier
 from replay.readers.gor_records import MAX_RECORD, OVERLONG, SEPARATOR
 from replay.readers.raw_body import Pairs

@@ -1,7 +1,7 @@
 """Every identifier in a text: what kind, and from where to where.
 
-Pure; no input raises, and time grows with the length of the text alone. `replay/leak_gate.py`
-looks at a trace with it, `replay/anonymiser.py` replaces what it finds in free text.
+Pure; no input raises, and time grows with the length of the text alone. `replay/gate/leak_gate.py`
+looks at a trace with it, `replay/anonymise/anonymiser.py` replaces what it finds in free text.
 Read next: `look.py` (how a text is looked at), then any of the finders.
 """
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from replay.heads import CONTENT_TYPE_JSON, HeaderCache, has_content_type
+from replay.building.heads import CONTENT_TYPE_JSON, HeaderCache, has_content_type
 from replay.readers.entry import Entry, Sink
 from replay.readers.format import START, Format
 from replay.readers.head import Head

@@ -11,7 +11,7 @@ import pytest
 from bench.arrivals import judge_arrivals
 from bench.recorder import ANSWER, Book, Recorder, request_size
 from bench.traces import START_NS, Pattern, write_access_log, write_log
-from replay.compile import build_tape
+from replay.building.compile import build_tape
 from switchboard.event import parse_event
 
 MS = 1_000_000

@@ -14,11 +14,11 @@ from bench.leaks import CERTAIN, RECALL, measure_alarms, measure_recall, recall_
 from bench.report import Options
 from replay.account import Tally
 from replay.fields.event import map_entry
+from replay.gate.scanner import Scanner
 from replay.identifiers.kinds import KINDS
 from replay.identifiers.leaves import LeafFinder
 from replay.readers.entry import Entry
 from replay.readers.ops import parse_entry
-from replay.scanner import Scanner
 
 SEED = 11
 EACH = 4

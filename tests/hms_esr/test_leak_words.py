@@ -8,9 +8,9 @@ import subprocess
 import pytest
 
 from hms_esr.leak_words import choose_way_out, quote, refuse
-from replay.anonymiser import Anonymise
-from replay.findings import Findings
-from replay.policy import BUILT_IN
+from replay.anonymise.anonymiser import Anonymise
+from replay.anonymise.policy import BUILT_IN
+from replay.gate.findings import Findings
 from replay.treatment import Treatment
 
 PLAIN = Treatment()

@@ -11,8 +11,8 @@ import pytest
 from hms_esr.exits import UsageError
 from hms_esr.options import Reading
 from hms_esr.trace_reading import choose_anonymise, choose_reading, find_sources, key_folder
-from replay.policy import BUILT_IN, Policy
-from replay.policy_reader import parse_policy
+from replay.anonymise.policy import BUILT_IN, Policy
+from replay.anonymise.policy_reader import parse_policy
 from scenarios.yaml_lines import load_yaml
 from switchboard.errors import ScenarioError, TraceError
 
@@ -109,7 +109,7 @@ def test_a_plain_run_does_not_load_what_only_some_need() -> None:
     code = "import hms_esr.preparation, sys; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {
-        "replay.anonymiser",
+        "replay.anonymise.anonymiser",
         "replay.filters",
         "ijson",
         "duckdb",

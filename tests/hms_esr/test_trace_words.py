@@ -14,7 +14,7 @@ from hms_esr.trace_info import read_info
 from hms_esr.trace_reading import choose_reading, find_sources
 from hms_esr.trace_report import print_findings, print_info
 from hms_esr.trace_words import describe_account, describe_trace
-from replay.findings import Findings
+from replay.gate.findings import Findings
 from replay.tape import ANONYMISER
 
 ACCOUNT: dict[str, Any] = {

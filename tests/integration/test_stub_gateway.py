@@ -21,7 +21,7 @@ import pytest
 from hms_esr.admin_client import AdminClient
 from hms_esr.answers import write_answers
 from hms_esr.local_api import LocalApiError
-from replay.compile import build_tape
+from replay.building.compile import build_tape
 from replay.tape import Tape
 from stubs.config import GatewayConfig
 from stubs.learned import LearnedAnswers

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay.account import Tally
+from replay.building.timeline import Timeline
 from replay.filter_words import build_filters
 from replay.filters import Filtered, Filters, is_like
 from replay.readers.entry import Entry
-from replay.timeline import Timeline
 from switchboard.event import Event, EventError
 
 NS = 1_000_000_000

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from replay.account import Tally
-from replay.anonymiser import Anonymise, Anonymiser
-from replay.findings import Findings
+from replay.anonymise.anonymiser import Anonymise, Anonymiser
+from replay.gate.findings import Findings
+from replay.gate.scanner import Scanner
 from replay.identifiers.kinds import KINDS
 from replay.readers.entry import Entry
 from replay.readers.ops import parse_entry
-from replay.scanner import Scanner
 from switchboard.event import event_to_json
 
 KEY = b"a key for tests that opens nothing"

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from replay.account import Tally
-from replay.anonymiser import Anonymise, Anonymiser
-from replay.findings import Findings
+from replay.anonymise.anonymiser import Anonymise, Anonymiser
+from replay.gate.findings import Findings
+from replay.gate.scanner import Scanner
 from replay.readers.entry import Entry
 from replay.readers.formats import find_format
 from replay.readers.source import Source, TraceFile
 from replay.readers.through import Through
-from replay.scanner import Scanner
 
 SSN, PLAIN, CITIZEN, EMAIL = "123-45-6789", "123456789", "C-48219730", "maria.garcia@gmail.com"
 BORN, NAME, CARD = "1980-05-17", "Maria Garcia", "4532015112830366"

@@ -25,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.gateway.readers import RequestReader
-from replay.compile import EmptyTraceError, build_tape
+from replay.building.compile import EmptyTraceError, build_tape
 from replay.outcome import Failure
 from replay.readers.columns import parse_mapping
 from replay.readers.csv_table import csv_format

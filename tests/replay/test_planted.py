@@ -12,12 +12,12 @@ import pytest
 
 from bench.leak_corpus import planted
 from replay.account import Tally
-from replay.anonymiser import Anonymise, Anonymiser
-from replay.findings import Findings
+from replay.anonymise.anonymiser import Anonymise, Anonymiser
+from replay.gate.findings import Findings
+from replay.gate.scanner import Scanner
 from replay.readers.entry import Entry
 from replay.readers.formats import find_format
 from replay.readers.source import Source, TraceFile
-from replay.scanner import Scanner
 from switchboard.event import Event, parse_event
 
 HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256"}').decode().rstrip("=")

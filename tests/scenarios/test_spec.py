@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import scenarios
-from replay.policy import Policy, Rule
+from replay.anonymise.policy import Policy, Rule
 from replay.retry import RetryPolicy
 from replay.schedule import Spike
 from scenarios.keys import KEYS, RESERVED

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay.account import Tally
+from replay.building.rows import Rows
 from replay.readers.access_log import COMBINED as COMBINED_FORMAT
 from replay.readers.access_log import COMMON as COMMON_FORMAT
 from replay.readers.access_log import parse_line, read_access_log
 from replay.readers.fast_access_log import FastAccessLog
 from replay.readers.head import Head
 from replay.readers.source import Source, TraceFile
-from replay.rows import Rows
 from replay.tape import TapeWriter
 from switchboard.event import EventError
 

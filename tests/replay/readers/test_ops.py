@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay.account import Tally
+from replay.building.rows import Rows
 from replay.readers.entry import Entry
 from replay.readers.ops import LATIN1, FastOps, parse_entry, read_ops
 from replay.readers.source import Source, TraceFile
-from replay.rows import Rows
 from replay.tape import TapeWriter
 from switchboard.event import EventError
 

@@ -1,0 +1,1 @@
+"""Building a tape: readers in, sorted columns and request bytes out, in flat memory."""

@@ -1,0 +1,1 @@
+"""The leak gate: what could belong to somebody real, found before it is kept."""

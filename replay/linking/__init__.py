@@ -1,0 +1,1 @@
+"""Links: values of answers that come back in later requests, found and written down."""

@@ -1,0 +1,1 @@
+"""A trace written out again: in order, in time, without credentials."""
