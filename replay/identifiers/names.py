@@ -75,7 +75,7 @@ ACCOUNT: Final = _pattern(
     r"-(?:account|acct)-\|-(?:num|no|nr|nbr|number)-$",
 )  # fmt: skip
 PHONE: Final = _pattern(
-    r"phone(?!-?(?:id|type|model|os)-)", r"-tel-", r"-tele?(?:f|ph)", r"-tel(?:no|nr|num)",
+    r"phone(?!-?(?:id|type|model|os)-)", r"-tels?-", r"-tele?(?:f|ph)", r"-tel(?:no|nr|num)",
     r"-mobile-(?!id-|os-|type-|app-|version-)", r"-mobil-", r"-mobile(?:no|nr|num|phone)",
     r"-cell-", r"-cell(?:no|nr|num|ular)", r"-fax", r"fax-", r"call-?back", r"msisdn",
     r"whats-?app", r"-sms-", r"-contact-?(?:no|nr|num|number)-", r"-call-",
