@@ -21,7 +21,9 @@ _COUNTRY: Final = re.compile(
     r"7|2[07]|2[1-69]\d|3[0-469]|3[578]\d|4[013-9]|42\d|5[1-8]|5[09]\d|6[0-6]|6[7-9]\d"
     r"|8[1246]|8[0578]\d|9[0-58]|9[679]\d"
 )
-_WORDS: Final = re.compile(r"phone|tel|mobil|cell|fax|call|msisdn|whats|sms|contact|handy|dial|celul|rufn|movil|portab")
+_WORDS: Final = re.compile(
+    r"phone|tel|mobil|cell|fax|call|msisdn|whats|sms|contact|handy|dial|celul|rufn|movil|portab"
+)
 _WRITTEN: Final = frozenset({(3, 3, 4), (1, 3, 3, 4), (3, 7), (1, 3, 7), (3, 4), (1, 10)})
 _LEAST: Final = 7
 _MOST: Final = 15
