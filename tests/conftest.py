@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -15,6 +16,16 @@ from tests.leaks.summary import add_tally, say_what_was_proven, tally_to_json
 settings.register_profile("fast", max_examples=100, deadline=None, derandomize=True, database=None)
 settings.register_profile("deep", max_examples=5_000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+# Whoever started the tests with `nohup`, or in the background, had them ignore signals; a process
+# hands that on to its children, of which some are sent these signals here.
+for _number, _handler in (
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGINT, signal.default_int_handler),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 @pytest.fixture(autouse=True)
