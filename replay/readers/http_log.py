@@ -70,7 +70,7 @@ class HttpLog:
         try:
             data: bytes = self._client.run(_read_all, self._response.content, size)
         except Exception as error:
-            raise OSError(type(error).__name__) from error
+            raise OSError("the connection broke") from error
         return data
 
     def close(self) -> None:
@@ -118,9 +118,16 @@ async def _ask(session: Any, method: str, address: str) -> Any:
 
 
 async def _read_all(content: Any, size: int) -> bytes:
-    pieces, missing = [], size
+    """What came before the connection broke is given out first; asked again, it raises."""
+    pieces: list[bytes] = []
+    missing = size
     while missing > 0:
-        piece = await content.read(missing)
+        try:
+            piece = await content.read(missing)
+        except Exception:
+            if not pieces:
+                raise
+            break
         if not piece:
             break
         pieces.append(piece)

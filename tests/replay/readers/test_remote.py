@@ -42,6 +42,10 @@ class Shelf(BaseHTTPRequestHandler):
             self._start(200, len(LOG))
             self.wfile.write(LOG[: len(LOG) // 2])
             self.close_connection = True
+        elif path == "/cut-early.log":
+            self._start(200, len(LOG))
+            self.wfile.write(LOG[:100])
+            self.close_connection = True
         elif path == "/moved.log":
             self._start(302, 0, Location="/a.log?moved")
         elif path == "/round.log":
@@ -129,6 +133,13 @@ def test_what_came_before_the_connection_broke_is_used(site: str) -> None:
     assert 0 < lines < 200_000
     assert source.damage == "file ends early (the connection broke)"
     assert source.damaged_line == lines + 1
+
+
+def test_a_connection_that_breaks_at_once_loses_only_what_did_not_come(site: str) -> None:
+    with source_of(f"{site}/cut-early.log") as source:
+        lines = [line for _, batch in source.batches() for line in batch]
+    assert lines[0] == b"line 0"
+    assert source.damage == "file ends early (the connection broke)"
 
 
 @pytest.mark.parametrize(
