@@ -2,7 +2,8 @@
 
 vegeta knows no times and no users: the times go into a file of their own, one integer a line, and
 user, session and service into `X-Esr-*` headers; our reader puts both back. vegeta itself sends
-those headers along, and needs to know the host of every URL.
+those headers along, and needs to know the host of every URL: one without a host goes to localhost,
+and what it was goes into a header too.
 Not held: answers, unknown keys, and how headers of different names were mixed: headers of one name
 stand together.
 Read next: `replay/readers/vegeta_json.py`, which reads both files.
@@ -16,7 +17,7 @@ from typing import Any
 import orjson
 
 from replay.exports.out import Out
-from replay.readers.carried import carry, is_carrier
+from replay.readers.carried import STAND_IN, carry, is_carrier
 from replay.readers.source import MAX_LINE, OVERLONG
 from switchboard.event import Event, EventError, parse_event
 from switchboard.headers import is_token
@@ -45,16 +46,18 @@ class VegetaWriter:
 
 
 def _target(event: Event) -> dict[str, Any]:
-    if event.url[:1] in ("/", "*"):
+    if event.url == "*":
         raise EventError("url without a host")
+    has_host = event.url[:1] != "/"
     fields = ("method", "url", "user", "session", "service")
     parse_event({"delay": 0, **{name: getattr(event, name) for name in fields}})
-    target: dict[str, Any] = {"method": event.method, "url": event.url}
+    url = event.url if has_host else f"{STAND_IN}{event.url}"
+    target: dict[str, Any] = {"method": event.method, "url": url}
     if event.body:
         target["body"] = b64encode(event.body).decode("ascii")
     headers: dict[str, list[str]] = {}
     own = [pair for pair in event.headers if not is_carrier(pair[0])]
-    for name, value in (*own, *carry(event)):
+    for name, value in (*own, *carry(event, with_url=not has_host)):
         if not is_token(name) or any(char in value for char in "\r\n\0"):
             raise EventError("bad header")
         headers.setdefault(name, []).append(value)

@@ -22,6 +22,8 @@ _FIELDS: Final = {
     "x-esr-service": "service",
     "x-esr-url": "url",
 }
+STAND_IN: Final = "http://localhost"
+"""Whose a request is that was recorded without a host, in a format that cannot do without."""
 _PLAIN: Final = "!\"#$&'()*+,/:;<=>?@[\\]^`{|}~"
 """All visible ASCII but the percent sign: most names are carried as they are."""
 
@@ -66,8 +68,11 @@ def restore(event: Event) -> Event:
         return event
     names = {"user": carried.user, "session": carried.session, "service": carried.service}
     checked = parse_event({"delay": 0, "method": "GET", "url": "/", **names})
+    url = event.url
+    if carried.url is not None and url == f"{STAND_IN}{carried.url}":
+        url = carried.url
     return event._replace(
-        user=checked.user, session=checked.session, service=checked.service, headers=rest
+        url=url, user=checked.user, session=checked.session, service=checked.service, headers=rest
     )
 
 

@@ -158,7 +158,8 @@ def _read_wait_ms(value: Mapping[str, Any]) -> float | None:
     if known[1] is None:
         return _duration(value.get("time"))
     total = (known[0] or 0) + known[1] + (known[2] or 0)
-    return total if total <= MAX_MS else None
+    # Nobody measures less than a nanosecond: what is beyond it is the sum's own noise.
+    return round(total, 6) if total <= MAX_MS else None
 
 
 def _duration(value: object) -> float | None:

@@ -28,6 +28,7 @@ from replay.readers.files import TraceFile as TraceFile
 from replay.readers.files import find_files as find_files
 from replay.readers.files import identity as identity
 from replay.readers.files import natural_key as natural_key
+from replay.readers.remote import Remote
 from replay.readers.transcode import Utf16, utf16_of
 from switchboard.errors import TraceError
 
@@ -269,7 +270,8 @@ class Source:
         try:
             block = self._file.read(BLOCK)
         except OSError as error:
-            if self._size and self._trace_file.elsewhere is not None:
+            away = self._trace_file.elsewhere
+            if isinstance(away, Remote) or (self._size and away is not None):
                 self._is_broken = True
                 self._cut("the connection broke")
                 return b""

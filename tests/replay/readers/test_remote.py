@@ -135,10 +135,11 @@ def test_what_came_before_the_connection_broke_is_used(site: str) -> None:
     assert source.damaged_line == lines + 1
 
 
-def test_a_connection_that_breaks_at_once_loses_only_what_did_not_come(site: str) -> None:
+def test_a_connection_that_breaks_at_once_is_damage_and_no_error(site: str) -> None:
+    """What had come by then may be read or not; it depends on which was first, break or reader."""
     with source_of(f"{site}/cut-early.log") as source:
         lines = [line for _, batch in source.batches() for line in batch]
-    assert lines[0] == b"line 0"
+    assert lines[:1] in ([], [b"line 0"])
     assert source.damage == "file ends early (the connection broke)"
 
 
