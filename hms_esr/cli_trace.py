@@ -302,14 +302,12 @@ def tape_build(
     json_file: Json = None,
 ) -> None:
     """Compile a log of any format into a tape; `esr-replay FOLDER` plays it."""
-    from hms_esr.trace_import import import_command
-
-    reading = Reading(
-        format=trace_format, mapping=mapping, session_key=session_key, anonymise=anonymise,
-        policy=policy, allow_kind=tuple(allow_kind or ()), workers=workers,
+    # The same command by the name of what it makes.
+    trace_import(
+        sources, out=None, tape=out, trace_format=trace_format, mapping=mapping,
+        session_key=session_key, anonymise=anonymise, policy=policy, allow_kind=allow_kind,
+        seed=seed, workers=workers, json_file=json_file,
     )  # fmt: skip
-    _exit(lambda: import_command(sources, reading, out=None, tape=out, seed=seed,
-                                 json_file=json_file))  # fmt: skip
 
 
 def _exit(command: Callable[[], int]) -> None:
