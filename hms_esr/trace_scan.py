@@ -18,7 +18,8 @@ from replay.account import EXACT, Account, Tally, account_to_json
 from replay.gate.findings import Findings, describe_counts
 from replay.gate.scanner import Scanner
 from replay.readers.files import find_files
-from replay.writing.read_files import count_progress, read_file
+from replay.readers.opening import count_progress
+from replay.writing.read_files import read_file
 from switchboard.errors import LeakError
 
 SCHEMA: Final = "esr.trace-scan/1"

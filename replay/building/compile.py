@@ -24,15 +24,13 @@ from replay.building.twins import find_twins
 from replay.linking.link import MAX_LINKS
 from replay.readers.format import Format
 from replay.readers.formats import FORMATS
-from replay.readers.source import Named, TraceFile, find_files
+from replay.readers.opening import Progress, count_progress
+from replay.readers.source import Named, find_files
 from replay.tape import ANONYMISER, VERSION, TapeInfo, TapeWriter
 from switchboard.errors import LeakError, TraceError
 
 if TYPE_CHECKING:
     from replay.gate.findings import Findings
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes read so far and the bytes there are."""
 
 _HOUR_NS: Final = 3_600 * 10**9
 
@@ -81,7 +79,7 @@ def build_tape(
     if chain is not None and findings is None:
         findings = _new_findings()
     judged = Judged(findings, frozenset(allowed), anonymiser)
-    progress = _progress_of(files, on_progress)
+    progress = count_progress(files, on_progress)
     with TapeWriter(folder) as writer:
         reading = None
         if not in_order:
@@ -153,22 +151,6 @@ class Judged:
     def passed(self) -> Mapping[str, int]:
         """What was found and is allowed, by kind."""
         return {} if self.findings is None else self.findings.allowed
-
-
-def _progress_of(
-    files: Sequence[TraceFile], on_progress: Progress | None
-) -> Callable[[int], None] | None:
-    if on_progress is None:
-        return None
-    total = sum(file.size() or 0 for file in files)
-    done = 0
-
-    def add(count: int) -> None:
-        nonlocal done
-        done += count
-        on_progress(min(done, total), total)
-
-    return add
 
 
 def _finish(writer: TapeWriter, reading: Reading, seed: int, judged: Judged) -> TapeInfo:

@@ -6,7 +6,7 @@ Read next: `source.py` (the bytes), `json_array.py` (arrays), `wrapped.py` (line
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from replay.readers.files import TraceFile
 from replay.readers.format import Format
@@ -17,6 +17,9 @@ from replay.readers.sniff import Unreadable, sniff
 from replay.readers.source import Source
 from replay.readers.wrapped import unwrapped_lines
 from switchboard.errors import TraceError
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes read so far and the bytes there are; 0 where nobody knows how many."""
 
 
 def open_source(file: TraceFile, on_bytes: Callable[[int], None] | None = None) -> Source:
@@ -47,3 +50,21 @@ def find_format_of(
             f"It reads {known}; each plain or compressed"
         )
     return found
+
+
+def count_progress(
+    files: Sequence[TraceFile], on_progress: Progress | None
+) -> Callable[[int], None] | None:
+    """What a source is to be told its bytes by."""
+    if on_progress is None:
+        return None
+    sizes = [file.size() for file in files]
+    total = 0 if None in sizes else sum(size or 0 for size in sizes)
+    done = 0
+
+    def add(count: int) -> None:
+        nonlocal done
+        done += count
+        on_progress(min(done, total) if total else done, total)
+
+    return add

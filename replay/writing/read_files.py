@@ -7,7 +7,7 @@ is none. Read next: `replay/readers/sniff.py` (which format a file has), `trace_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from replay.account import Tally
@@ -19,9 +19,6 @@ from replay.readers.opening import find_format_of, open_source
 from replay.readers.ops import OPS
 from replay.readers.sniff import Unreadable
 from replay.readers.source import Source, TraceFile
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes read so far and the bytes there are; 0 where nobody knows how many."""
 
 
 class End(Sink, Protocol):
@@ -64,21 +61,3 @@ def _read_as(found: Format, source: Source, sink: Sink, end: End, twin: str | No
         return
     end.note(f"{source.name} is {twin} again, byte for byte: it was left out")
     found.read(source, Duplicate(end))
-
-
-def count_progress(
-    files: Sequence[TraceFile], on_progress: Progress | None
-) -> Callable[[int], None] | None:
-    """What a source is to be told its bytes by."""
-    if on_progress is None:
-        return None
-    sizes = [file.size() for file in files]
-    total = 0 if None in sizes else sum(size or 0 for size in sizes)
-    done = 0
-
-    def add(count: int) -> None:
-        nonlocal done
-        done += count
-        on_progress(min(done, total) if total else done, total)
-
-    return add

@@ -19,8 +19,9 @@ from replay.building.twins import find_twins
 from replay.readers.entry import COARSE, INFERRED, Entry, Sink
 from replay.readers.files import TraceFile
 from replay.readers.format import Format
+from replay.readers.opening import Progress, count_progress
 from replay.writing.client_names import ClientNames
-from replay.writing.read_files import Progress, count_progress, read_file
+from replay.writing.read_files import read_file
 from replay.writing.safe_event import safe_event
 from replay.writing.seconds import Seconds
 from replay.writing.sorting import Echoes, Placed, Sorter
